@@ -1,0 +1,49 @@
+# Everything runs in a virtual environment that these targets build themselves.
+PYTHON ?= python3
+VENV ?= .venv
+TORCH ?= torch==2.13.0
+# The public index of CPU builds, much smaller than the default CUDA ones. Where it cannot be reached, the plain pin is taken.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+REACHABLE = import urllib.request as r; r.urlopen('$(TORCH_INDEX)/torch/', timeout=5)
+
+.PHONY: quickstart install test test-slow lint format clean
+
+quickstart: $(STAMP)
+	$(BIN)/axk1 run recipes/nano
+	$(BIN)/axk1 chat runs/nano/model
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml Makefile
+	$(PYTHON) -m venv $(VENV)
+	@if $(BIN)/python -c "import importlib.metadata as m; assert 'torch==' + m.version('torch').split('+')[0] == '$(TORCH)'" 2>/dev/null; then \
+	  echo "$(TORCH) is installed"; \
+	elif $(BIN)/python -c "$(REACHABLE)" 2>/dev/null; then \
+	  $(BIN)/pip install --quiet --extra-index-url $(TORCH_INDEX) "$(TORCH)"; \
+	else \
+	  $(BIN)/pip install --quiet "$(TORCH)"; \
+	fi
+	$(BIN)/pip install --quiet -e ".[train,dev]"
+	touch $@
+
+test: $(STAMP)
+	$(BIN)/pytest -q
+
+test-slow: $(STAMP)
+	$(BIN)/pytest -q -m slow
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
