@@ -1,0 +1,35 @@
+"""The architecture as facts: shapes, named presets and what they cost. No torch here."""
+
+from axk1.arch.arithmetic import (
+    DTYPE_BITS,
+    Facts,
+    active_parameters,
+    decoding_flops,
+    facts,
+    kv_cache_bytes,
+    mtp_parameters,
+    parameters,
+    prefill_flops,
+    stored_bytes,
+    training_flops,
+)
+from axk1.arch.config import ModelConfig, RopeParameters
+from axk1.arch.presets import PRESETS, preset
+
+__all__ = [
+    "DTYPE_BITS",
+    "PRESETS",
+    "Facts",
+    "ModelConfig",
+    "RopeParameters",
+    "active_parameters",
+    "decoding_flops",
+    "facts",
+    "kv_cache_bytes",
+    "mtp_parameters",
+    "parameters",
+    "prefill_flops",
+    "preset",
+    "stored_bytes",
+    "training_flops",
+]

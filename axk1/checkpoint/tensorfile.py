@@ -1,0 +1,126 @@
+"""One .safetensors file: 8 bytes of header length, a JSON header, then the tensors' bytes without gaps.
+
+Reading gives where each tensor lies, for mmap; writing streams one tensor at a time. Every dtype is bytes here, so
+bfloat16 and the 8-bit floats need no array library that knows them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MAX_HEADER_BYTES = 100_000_000  # the format's own limit
+
+DTYPE_BYTES: Mapping[str, int] = {
+    **dict.fromkeys(("BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0"), 1),
+    **dict.fromkeys(("I16", "U16", "F16", "BF16"), 2),
+    **dict.fromkeys(("I32", "U32", "F32"), 4),
+    **dict.fromkeys(("I64", "U64", "F64"), 8),
+}
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be what it claims to be; the message names the file or tensor in one line."""
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """Where one tensor lies. `dtype` is the format's name (F32, BF16, ...), `offset` counts from the file's start."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    file: Path
+    offset: int
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One tensor to write."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the tensor's bytes."""
+        return math.prod(self.shape) * DTYPE_BYTES[self.dtype]
+
+
+def read_header(path: Path) -> list[TensorInfo]:
+    """The tensors of one file in the order of their bytes.
+
+    Raises CheckpointError for a file that is cut short, is no safetensors file or whose header contradicts itself.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or not 2 <= length <= MAX_HEADER_BYTES:
+            raise CheckpointError(f"{path}: not a safetensors file")
+        if 8 + length > size:
+            raise CheckpointError(f"{path}: cut short: {size} bytes, its header alone has {8 + length}")
+        text = file.read(length)
+    infos = sorted((_info(path, 8 + length, item) for item in _items(path, text)), key=lambda info: info.offset)
+    _check_layout(path, infos, start=8 + length, size=size)
+    return infos
+
+
+def write(path: Path, entries: Sequence[Entry], data: Callable[[str], memoryview]) -> None:
+    """Write one file; `data(name)` gives a tensor's bytes when its turn comes, so one tensor is held at a time."""
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    offset = 0
+    for entry in entries:
+        end = offset + entry.nbytes
+        header[entry.name] = {"dtype": entry.dtype, "shape": list(entry.shape), "data_offsets": [offset, end]}
+        offset = end
+    text = json.dumps(header, separators=(",", ":")).encode("utf-8")
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8 bytes
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for entry in entries:
+            content = data(entry.name)
+            assert content.nbytes == entry.nbytes, entry
+            file.write(content)
+
+
+def _items(path: Path, text: bytes) -> list[tuple[str, Any]]:
+    try:
+        header = json.loads(text)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: its header is not JSON") from error
+    if not isinstance(header, dict):
+        raise CheckpointError(f"{path}: its header is not a JSON object")
+    return [(name, value) for name, value in header.items() if name != "__metadata__"]
+
+
+def _info(path: Path, start: int, item: tuple[str, Any]) -> TensorInfo:
+    name, value = item
+    try:
+        shape, dtype = tuple(map(int, value["shape"])), str(value["dtype"])
+        begin, end = map(int, value["data_offsets"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: the header's entry for tensor {name} is broken") from error
+    if dtype not in DTYPE_BYTES:
+        raise CheckpointError(f"{path}: tensor {name} has the unknown dtype {dtype}")
+    if min(shape, default=0) < 0 or end - begin != math.prod(shape) * DTYPE_BYTES[dtype]:
+        raise CheckpointError(f"{path}: tensor {name} {list(shape)} {dtype} does not fill its {end - begin} bytes")
+    return TensorInfo(name, shape, dtype, path, start + begin, end - begin)
+
+
+def _check_layout(path: Path, infos: Sequence[TensorInfo], start: int, size: int) -> None:
+    """Tensors lie end to end: no gap, no overlap, nothing behind the last."""
+    position = start
+    for info in infos:
+        if info.offset != position:
+            raise CheckpointError(f"{path}: tensor {info.name} begins at byte {info.offset} instead of {position}")
+        position += info.nbytes
+    if size < position:
+        raise CheckpointError(f"{path}: cut short: {size} bytes of {position}")
+    if size > position:
+        raise CheckpointError(f"{path}: {size - position} bytes behind the last tensor")
