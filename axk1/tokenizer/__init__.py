@@ -1,0 +1,1 @@
+"""Text ↔ ids: byte-level BPE with a Korean-aware pre-tokenizer and fixed special ids."""
