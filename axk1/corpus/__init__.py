@@ -1,0 +1,1 @@
+"""Raw text and generated exercises → clean documents (no torch here)."""

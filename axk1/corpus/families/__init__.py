@@ -1,0 +1,1 @@
+"""One module per theme of the built-in curriculum; each exposes FAMILY or FAMILIES."""

@@ -1,0 +1,47 @@
+"""Documents → token shards."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from axk1.corpus.documents import Document
+from axk1.data.shards import ShardWriter, Summary
+from axk1.tokenizer.tokenizer import Tokenizer
+
+__all__ = ["tokenize"]
+
+Progress = Callable[[int, int], None]
+"""Called after every batch with the documents and tokens so far."""
+
+_BATCH_BYTES = 1 << 22
+_BATCH_DOCUMENTS = 4096
+
+
+def tokenize(
+    documents: Iterable[Document], tokenizer: Tokenizer, folder: Path, progress: Progress | None = None
+) -> Summary:
+    """Write the documents' ids as shards, in their order, streaming; returns what was written.
+
+    The library encodes a batch on all cores in its own threads, outside Python's lock, and that is nine tenths of the
+    work: processes of our own would only add copies. A special token's name inside a document is plain text. Raises
+    OSError, and what reading the documents raises; the folder appears only when it is whole.
+    """
+    with ShardWriter(folder, tokenizer.vocab_size) as writer:
+        for batch in _batches(documents):
+            texts = [document.text for document in batch]
+            for text, ids in zip(texts, tokenizer.encode_batch(texts, special_tokens=False), strict=True):
+                writer.add(ids, text_bytes=len(text.encode("utf-8")))
+            if progress:
+                progress(writer.summary.documents, writer.summary.tokens)
+    return writer.summary
+
+
+def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    batch, held = list[Document](), 0
+    for document in documents:
+        batch.append(document)
+        held += len(document.text)
+        if held >= _BATCH_BYTES or len(batch) == _BATCH_DOCUMENTS:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch

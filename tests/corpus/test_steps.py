@@ -1,0 +1,85 @@
+import io
+import random
+import unicodedata
+from hashlib import blake2b
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from axk1.corpus import dedup
+from axk1.corpus.clean import DropEmpty, Newlines, Nfc
+from axk1.corpus.dedup import DigestSet, ExactDedup
+from axk1.corpus.documents import Document
+from axk1.corpus.split import part_of
+
+TEXTS = st.lists(st.text(st.sampled_from("가각\u1100\u1161\u11a8a é\u0301\r\n \u2028"), max_size=4), max_size=30)
+
+
+def _through(step, texts: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    rejected: list[tuple[str, str]] = []
+    documents = (Document(text, str(n), "") for n, text in enumerate(texts))
+    kept = step(documents, lambda document, reason: rejected.append((document.text, reason)))
+    return [document.text for document in kept], rejected
+
+
+@given(TEXTS)
+def test_nfc_composes_and_drops_nothing(texts):
+    assert _through(Nfc(), texts) == ([unicodedata.normalize("NFC", text) for text in texts], [])
+
+
+@given(TEXTS)
+def test_newlines_are_those_of_universal_newline_reading(texts):
+    assert _through(Newlines(), texts) == ([io.StringIO(text, newline=None).read() for text in texts], [])
+
+
+@given(TEXTS)
+def test_empty_documents_go_with_a_reason(texts):
+    kept, rejected = _through(DropEmpty(), texts)
+    assert kept == [text for text in texts if text.strip()]
+    assert rejected == [(text, "no text") for text in texts if not text.strip()]
+
+
+@given(TEXTS, TEXTS)
+def test_dedup_keeps_the_first_of_each_text_across_sources(first, second):
+    step = ExactDedup()
+    kept = _through(step, first)[0] + _through(step, second)[0]
+    assert kept == list(dict.fromkeys(first + second))
+
+
+@pytest.mark.parametrize("memory", [1 << 10, 1 << 30])  # the small one: tables in a temporary file from the start
+def test_a_digest_set_is_a_set(memory, monkeypatch):
+    monkeypatch.setattr(dedup, "_FIRST_SLOTS", 16)
+    rng = random.Random(0)
+    digests = [bytes(16)] + [blake2b(rng.randbytes(2), digest_size=16).digest() for _ in range(5000)]
+    table, oracle = DigestSet(memory), set[bytes]()
+    for digest in digests:
+        assert table.add(digest) == (digest not in oracle)
+        oracle.add(digest)
+    assert len(table) == len(oracle)
+    assert not any(table.add(digest) for digest in digests)
+
+
+def test_a_digest_set_takes_at_most_48_bytes_a_document(monkeypatch):
+    monkeypatch.setattr(dedup, "_FIRST_SLOTS", 16)
+    table = DigestSet(1 << 30)
+    for n in range(20_000):
+        table.add(blake2b(n.to_bytes(4, "little"), digest_size=16).digest())
+        assert 24 * len(table) <= len(table._table) <= max(48 * (len(table) + 1), 16 * 16)
+
+
+@given(st.text(max_size=20), st.integers(0, 5))
+def test_the_split_depends_on_the_text_alone(text, seed):
+    assert part_of(text, 0.3, seed) == part_of(str(text), 0.3, seed)
+    assert part_of(text, 0.0, seed) == "train"
+
+
+@pytest.mark.parametrize("fraction", [0.01, 0.2])
+def test_the_split_has_the_asked_size_and_changes_with_the_seed(fraction):
+    texts = [f"글 {n}" for n in range(20_000)]
+    chosen = [{text for text in texts if part_of(text, fraction, seed) == "validation"} for seed in (0, 1)]
+    deviation = (20_000 * fraction * (1 - fraction)) ** 0.5
+    assert all(abs(len(one) - 20_000 * fraction) < 4 * deviation for one in chosen)
+    assert abs(len(chosen[0] & chosen[1]) - 20_000 * fraction**2) < 5 * (20_000 * fraction**2) ** 0.5
+    smaller = {text for text in texts if part_of(text, fraction / 2, 0) == "validation"}
+    assert smaller < chosen[0]
