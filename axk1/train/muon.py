@@ -1,0 +1,101 @@
+"""Muon: momentum, orthogonalised before the step (Jordan et al. 2024, kellerjordan.github.io/posts/muon).
+
+Which parameters: every matrix inside the layers, each expert's gate, up and down matrix by itself. The embedding, the
+output head, the router gate and the norms go to AdamW: their rows or entries are not one linear map.
+
+Update scale: 0.2 * sqrt(max(rows, columns)) (Liu et al. 2025, arXiv 2502.16982, section 2.2), which gives an
+orthogonal update the root mean square that AdamW's has, so that one learning rate and weight decay serve both.
+
+B = matrices of one shape, M x N = that shape.
+"""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from axk1.train.adamw import AdamW
+from axk1.train.optimizer import OptimizerConfig, global_norm, master_of, restore
+
+__all__ = ["Muon", "orthogonalize", "takes_muon"]
+
+# The quintic of Jordan et al.: steep at 0, so that five steps lift singular values from 1e-3 to about 1 (0.7 .. 1.2).
+QUINTIC = (3.4445, -4.7750, 2.0315)
+
+
+class Muon:
+    """Nesterov momentum in fp32, orthogonalised in the parameter's format; AdamW for the rest."""
+
+    def __init__(self, parameters: Mapping[str, Tensor], config: OptimizerConfig) -> None:
+        self._config = config
+        self._parameters = dict(parameters)
+        self._matrices = {name: p for name, p in parameters.items() if takes_muon(name, p)}
+        self._rest = AdamW({name: p for name, p in parameters.items() if name not in self._matrices}, config)
+        self._master = {name: master_of(p) for name, p in self._matrices.items()}
+        self._momentum = {name: torch.zeros_like(master) for name, master in self._master.items()}
+
+    def grad_norm(self) -> float:
+        return global_norm(p.grad for p in self._parameters.values() if p.grad is not None)
+
+    @torch.no_grad()
+    def step(self, learning_rate: float, grad_scale: float = 1.0) -> None:
+        self._rest.step(learning_rate, grad_scale)
+        for name, parameter in self._matrices.items():
+            if parameter.grad is not None:
+                self._step_matrix(name, parameter, parameter.grad, learning_rate, grad_scale)
+
+    def _step_matrix(self, name: str, parameter: Tensor, grad: Tensor, learning_rate: float, grad_scale: float) -> None:
+        momentum, master, decay = self._momentum[name], self._master[name], self._config.weight_decay
+        exact = grad.float() * grad_scale
+        momentum.lerp_(exact, 1 - self._config.momentum)
+        direction = exact.lerp_(momentum, self._config.momentum)
+        direction_BMN = matrices(name, direction.to(parameter.dtype))
+        update = orthogonalize(direction_BMN, self._config.newton_schulz_steps).reshape(master.shape)
+        scale = 0.2 * math.sqrt(max(direction_BMN.shape[-2:]))
+        master.mul_(1 - learning_rate * decay).add_(update, alpha=-learning_rate * scale)
+        if parameter.dtype != torch.float32:
+            parameter.copy_(master)
+
+    def zero_grad(self) -> None:
+        for parameter in self._parameters.values():
+            parameter.grad = None
+
+    def state_dict(self) -> dict[str, Tensor]:
+        state = {f"adamw.{name}": tensor for name, tensor in self._rest.state_dict().items()}
+        for name, parameter in self._matrices.items():
+            if parameter.dtype != torch.float32:
+                state[f"{name}.master"] = self._master[name]
+            state[f"{name}.momentum"] = self._momentum[name]
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        restore(self.state_dict(), state, "Muon")
+
+
+def takes_muon(name: str, parameter: Tensor) -> bool:
+    """Whether this parameter is a matrix (or a stack of them) inside the layers."""
+    apart = ("embed_tokens.weight", "lm_head.weight", ".mlp.gate.weight")
+    return parameter.ndim >= 2 and not name.endswith(apart)
+
+
+def matrices(name: str, stack: Tensor) -> Tensor:
+    """`stack` as [B, M, N], one linear map each: the fused gate_up_proj [E, 2F, D] holds two maps per expert."""
+    if name.endswith("gate_up_proj"):
+        stack = stack.reshape(*stack.shape[:-2], 2, -1, stack.shape[-1])
+    return stack.reshape(-1, *stack.shape[-2:])
+
+
+def orthogonalize(x_BMN: Tensor, steps: int) -> Tensor:
+    """Each matrix with its singular values moved towards 1, the singular vectors kept: nearly U V^T of its SVD.
+
+    Newton-Schulz: X <- aX + b(XX^T)X + c(XX^T)^2 X, after dividing by the Frobenius norm; in the format of `x_BMN`.
+    """
+    a, b, c = QUINTIC
+    wide = x_BMN.shape[-2] <= x_BMN.shape[-1]
+    x = x_BMN if wide else x_BMN.mT  # the Gram matrix of the shorter side is the smaller one
+    x = x / torch.linalg.vector_norm(x.float(), dim=(-2, -1), keepdim=True).clamp(min=1e-30).to(x.dtype)
+    for _ in range(steps):
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x if wide else x.mT

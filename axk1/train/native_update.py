@@ -1,0 +1,58 @@
+"""The optimiser's two passes over memory, the gradient norm and AdamW's update, as C kernels.
+
+P = the numbers of one parameter, laid flat.
+"""
+
+import ctypes
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from axk1.model.native import kind, load, pointer
+
+__all__ = ["global_norm", "update"]
+
+
+class _Step(ctypes.Structure):
+    """Mirrors `axk1_adamw_step` in kernels.h."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_float)
+        for name in ("lr", "beta1", "beta2", "eps", "weight_decay", "correction1", "correction2", "grad_scale")
+    )
+
+
+def update(
+    master: Tensor,
+    exp_avg: Tensor,
+    exp_avg_sq: Tensor,
+    grad: Tensor,
+    param: Tensor,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    step: int,
+    grad_scale: float,
+) -> None:
+    """`adamw.update` in one pass: each number is read once and written once."""
+    settings = _Step(lr, beta1, beta2, eps, weight_decay, 1 - beta1**step, 1 - beta2**step, grad_scale)
+    load().axk1_adamw(
+        *(ctypes.byref(settings), pointer(master), pointer(exp_avg), pointer(exp_avg_sq)),
+        *(pointer(grad), kind(grad), pointer(param), kind(param), ctypes.c_int64(master.numel())),
+    )
+
+
+def global_norm(gradients: Iterable[Tensor]) -> float:
+    """The Euclidean norm over all tensors; blocks in fp32, their sum in double."""
+    scratch = torch.empty(load().axk1_threads(), dtype=torch.float64)
+    flat = [gradient.reshape(-1) for gradient in gradients]
+    return math.sqrt(
+        sum(
+            load().axk1_sum_of_squares(pointer(g_P), kind(g_P), ctypes.c_int64(g_P.numel()), pointer(scratch))
+            for g_P in flat
+        )
+    )

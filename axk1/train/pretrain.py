@@ -1,0 +1,61 @@
+"""Pre-training: token shards become a base model."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from axk1.config import to_mapping
+from axk1.data.loader import Loader
+from axk1.data.shards import TokenShards
+from axk1.model.folder import load
+from axk1.model.operators import Operators
+from axk1.model.transformer import Transformer
+from axk1.runs import Run
+from axk1.train.architecture import ModelChoice, require_fit, require_same
+from axk1.train.fit import Screen, Trained, fit
+from axk1.train.loop import Validate
+from axk1.train.precision import prepare_process
+from axk1.train.settings import TrainingConfig
+
+__all__ = ["PretrainConfig", "pretrain"]
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """`start` is a checkpoint folder of the same architecture to go on from, instead of random weights."""
+
+    training: TrainingConfig
+    model: ModelChoice = field(default_factory=ModelChoice)
+    start: Path | None = None
+
+
+def pretrain(
+    config: PretrainConfig,
+    data_folder: Path,
+    run: Run,
+    screen: Screen,
+    validate: Validate | None = None,
+    operators: Operators | None = None,
+) -> Trained:
+    """Train on the shards in `data_folder`, in the folder `pretrain` of `run`; called again, it goes on or is done.
+
+    ValueError if shards, row length or the starting checkpoint do not fit the model; else as Trainer.run.
+    """
+    training = config.training
+    prepare_process(training.threads)
+    shards = TokenShards.open(data_folder)
+    require_fit(config.model.config(), shards.summary.vocab_size, training.seq_len)
+    loader = Loader(shards, training.seq_len, training.batch_size, training.seed, "stream")
+    torch.manual_seed(training.seed)
+    model = _model(config, operators)
+    return fit(model, loader, training, run.folder("pretrain"), "pretrain", screen, validate)
+
+
+def _model(config: PretrainConfig, operators: Operators | None) -> Transformer:
+    wanted = config.model.config()
+    if config.start is None:
+        return Transformer(wanted, operators)
+    model = load(config.start, torch.float32, operators, mtp=wanted.num_nextn_predict_layers > 0)
+    require_same(wanted, to_mapping(model.config), str(config.start))
+    return model
