@@ -1,0 +1,47 @@
+"""`axk1 corpus`: look at the built-in curriculum."""
+
+import argparse
+import itertools
+import json
+
+from axk1.cli.words import Words
+from axk1.corpus.curriculum import FAMILIES, exercises
+from axk1.corpus.exercise import Exercise
+from axk1.corpus.exercise_file import to_mapping
+
+__all__ = ["corpus"]
+
+
+def corpus(argv: list[str], say: Words) -> int:
+    """List the families, or draw exercises of one."""
+    options = _parser(say).parse_args(argv)
+    if options.family is None:
+        for family in FAMILIES.values():
+            print(f"{family.name:<24}{say(family.title_ko, family.title_en)}")
+        return 0
+    if options.family not in FAMILIES:
+        raise ValueError(f"no family {options.family!r} (known: {', '.join(FAMILIES)})")
+    drawn = exercises(options.seed, "held_out" if options.held_out else "train", {options.family: 1.0})
+    for exercise in itertools.islice(drawn, options.count):
+        print(json.dumps(to_mapping(exercise), ensure_ascii=False) if options.json else _shown(exercise) + "\n")
+    return 0
+
+
+def _parser(say: Words) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="axk1 corpus", description=say("내장 학습 문제 살펴보기", "look at the built-in curriculum")
+    )
+    add = parser.add_argument
+    add("family", nargs="?", help=say("문제 종류 (없으면 목록)", "a family (none: list them)"))
+    add("--count", type=int, default=3, metavar="N", help=say("몇 개", "how many"))
+    add("--seed", type=int, default=0)
+    add("--held-out", action="store_true", help=say("학습에 쓰지 않는 쪽", "from the side that is never trained on"))
+    add("--json", action="store_true", help=say("기계가 읽을 JSON으로", "as JSON, for machines"))
+    return parser
+
+
+def _shown(exercise: Exercise) -> str:
+    call = f"{exercise.call.name} {json.dumps(exercise.call.arguments, ensure_ascii=False)}" if exercise.call else ""
+    tools = ", ".join(tool.name for tool in exercise.tools)
+    rows = (("Q", exercise.question), ("…", exercise.reasoning), ("A", exercise.answer or call), ("tools", tools))
+    return "\n".join(f"{label}: {text}" for label, text in rows if text)

@@ -1,0 +1,56 @@
+"""The stages that train: pre-training, then fine-tuning on conversations; each leaves a Hugging Face folder."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from axk1.chat import template
+from axk1.cli.job import Job
+from axk1.cli.prepare import VALIDATION
+from axk1.data.evaluation import Evaluation
+from axk1.data.shards import TokenShards
+from axk1.export.huggingface import save
+from axk1.posttrain.sft import sft
+from axk1.tokenizer.tokenizer import Tokenizer
+from axk1.train.fit import Trained
+from axk1.train.loop import Validate
+from axk1.train.pretrain import pretrain
+from axk1.train.settings import TrainingConfig
+from axk1.train.validation import validation
+
+__all__ = ["make_base", "make_chat_model"]
+
+
+def make_base(job: Job) -> Mapping[str, Any]:
+    """pretrain/: metrics, resume points, plots; base/: the pre-trained model, in the format it was trained in."""
+    config = job.recipe.pretrain
+    validate = _validation(job, config.training)
+    trained = pretrain(config, job.folder("data") / "pretrain", job.run, job.screen, validate, job.operators)
+    _export(job, trained, "base", None)
+    return asdict(trained.summary)
+
+
+def make_chat_model(job: Job) -> Mapping[str, Any]:
+    """sft/: as pretrain/; model/: the result in bfloat16, the format that the family's checkpoints are published in."""
+    config = job.recipe.sft
+    assert config is not None  # the stage is left out without it
+    validate = _validation(job, config.training)
+    trained = sft(config, job.folder("data") / "sft", job.folder("base"), job.run, job.screen, validate, job.operators)
+    _export(job, trained, "model", torch.bfloat16)
+    return asdict(trained.summary)
+
+
+def _validation(job: Job, training: TrainingConfig) -> Validate:
+    shards = {measure: TokenShards.open(job.folder("data") / name) for name, measure in VALIDATION.items()}
+    size = (training.seq_len, training.batch_size)
+    return validation({name: Evaluation(part, *size) for name, part in shards.items() if len(part)})
+
+
+def _export(job: Job, trained: Trained, name: str, dtype: torch.dtype | None) -> None:
+    config = trained.model.config
+    files = {**Tokenizer.load(job.folder("tokenizer")).files(), **template.files()}
+    mtp = config.num_nextn_predict_layers > 0
+    save(trained.model.state_dict(), config, job.folder(name), files, dtype=dtype, mtp=mtp)
+    job.tell(f"모델 폴더: {job.folder(name)}", f"model folder: {job.folder(name)}")

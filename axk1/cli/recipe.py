@@ -1,0 +1,127 @@
+"""A recipe: a folder with one short TOML file per stage, read into the settings of that stage."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from axk1.config import ConfigError, from_mapping, load, read
+from axk1.corpus.build import CorpusConfig
+from axk1.corpus.source import Source, files_of
+from axk1.corpus.streams import CorpusError
+from axk1.posttrain.sft import SftConfig
+from axk1.train.architecture import require_fit
+from axk1.train.pretrain import PretrainConfig
+
+__all__ = ["DataConfig", "EvalsConfig", "Recipe", "TokenizerConfig", "load_recipe"]
+
+
+@dataclass(frozen=True)
+class TokenizerConfig:
+    """Trained on about `sample_bytes` of the training documents and as many of the conversations."""
+
+    vocab_size: int
+    sample_bytes: int = 64_000_000
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """How exercises become conversations: this share of them shows its reasoning."""
+
+    thinking_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.thinking_share <= 1:
+            raise ValueError(f"thinking_share must lie between 0 and 1, found {self.thinking_share}")
+
+
+@dataclass(frozen=True)
+class EvalsConfig:
+    """Up to so many held-out exercises of every family, with and without thinking."""
+
+    exercises: int = 100
+    max_new_tokens: int = 256
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings of every stage, from the file `<stage>.toml`; without an `sft.toml` the model learns no chat."""
+
+    name: str
+    corpus: CorpusConfig
+    tokenizer: TokenizerConfig
+    pretrain: PretrainConfig
+    data: DataConfig = field(default_factory=DataConfig)
+    sft: SftConfig | None = None
+    evals: EvalsConfig = field(default_factory=EvalsConfig)
+
+
+_STAGES: Mapping[str, type] = MappingProxyType(
+    {
+        "corpus": CorpusConfig,
+        "tokenizer": TokenizerConfig,
+        "data": DataConfig,
+        "pretrain": PretrainConfig,
+        "sft": SftConfig,
+        "evals": EvalsConfig,
+    }
+)
+_REQUIRED = ("corpus", "tokenizer", "pretrain")
+
+
+def load_recipe(folder: Path, overrides: Sequence[str] = (), text: Path = Path()) -> Recipe:
+    """The recipe in `folder` under overrides `stage.key=value`; relative paths of sources lie in the folder `text`.
+
+    Raises ConfigError for anything that no stage knows, OSError.
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such recipe folder{_neighbours(folder.parent)}")
+    files = {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    for stage, path in files.items():
+        if stage not in _STAGES:
+            raise ConfigError(f"{path}: no stage is called {stage!r} (known: {', '.join(_STAGES)})")
+    changes = _by_stage(overrides)
+    settings: dict[str, Any] = {}
+    for stage, cls in _STAGES.items():
+        if stage in files or stage in _REQUIRED:
+            settings[stage] = load(folder / f"{stage}.toml", cls, changes[stage])
+        elif changes[stage]:
+            settings[stage] = from_mapping(read(None, changes[stage]), cls, stage)
+    recipe = Recipe(folder.resolve().name, **settings)
+    _require_fit(recipe)
+    return replace(recipe, corpus=replace(recipe.corpus, sources=_placed(recipe.corpus.sources, text)))
+
+
+def _require_fit(recipe: Recipe) -> None:
+    """What would only be found out when the training begins."""
+    config = recipe.pretrain.model.config()
+    for stage in (recipe.pretrain, recipe.sft or recipe.pretrain):
+        require_fit(config, recipe.tokenizer.vocab_size, stage.training.seq_len)
+
+
+def _neighbours(folder: Path) -> str:
+    names = sorted(path.parent.name for path in folder.glob("*/pretrain.toml"))
+    return f" (there: {', '.join(names)})" if names else ""
+
+
+def _by_stage(overrides: Sequence[str]) -> dict[str, list[str]]:
+    parts: dict[str, list[str]] = {stage: [] for stage in _STAGES}
+    for override in overrides:
+        stage, dot, rest = override.partition(".")
+        if stage not in parts or not dot:
+            raise ConfigError(f"{override!r}: write stage.key=value with a stage of {', '.join(_STAGES)}")
+        parts[stage].append(rest)
+    return parts
+
+
+def _placed(sources: Sequence[Source], text: Path) -> tuple[Source, ...]:
+    """The sources with their paths in the folder `text`; found missing here, not minutes later."""
+    placed = tuple(one if one.is_hub else replace(one, path=str(text / one.path)) for one in sources)
+    for source in placed:
+        try:
+            _ = source.is_hub or files_of(source.path)
+        except CorpusError as error:
+            raise ConfigError(f"{error}; say where the texts of this recipe lie: --text FOLDER") from error
+    return placed

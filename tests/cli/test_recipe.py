@@ -1,0 +1,117 @@
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from axk1.cli import main
+from axk1.cli.recipe import load_recipe
+from axk1.config import ConfigError
+
+ROOT = Path(__file__).parents[2]
+TINY = ROOT / "tests/e2e/tiny"
+
+
+def rows(count: int) -> str:
+    return "".join(f'{{"text": "글 {number}"}}\n' for number in range(count))
+
+
+@pytest.mark.parametrize("name", [path.name for path in sorted((ROOT / "recipes").iterdir())])
+def test_every_recipe_reads(name: str, tmp_path: Path) -> None:
+    for file in (
+        "ko_msdocs",
+        "ko_precedent_supreme",
+        "ko_docs",
+        "ko_law",
+        "ko_reviews_nsmc",
+        "ko_ud_prose",
+        "ko_chat_qa",
+    ):
+        (tmp_path / f"{file}.jsonl.zst").touch()
+    for file in ("en_docs", "par_en_ko_docs"):
+        (tmp_path / f"{file}.jsonl.zst").touch()
+    recipe = load_recipe(ROOT / "recipes" / name, (), tmp_path)
+    assert recipe.name == name
+    assert recipe.pretrain.training.steps > 0
+
+
+def test_the_dense_recipe_is_as_large_per_token_and_learns_from_the_same_tokens() -> None:
+    sparse, dense = (load_recipe(ROOT / "recipes" / name) for name in ("nano", "nano-dense"))
+    assert (sparse.corpus, sparse.tokenizer, sparse.data) == (dense.corpus, dense.tokenizer, dense.data)
+    assert sparse.pretrain.training == dense.pretrain.training
+    assert dense.pretrain.model.config().sparse_layers == ()
+
+
+def test_overrides_reach_their_stage() -> None:
+    recipe = load_recipe(TINY, ["pretrain.training.learning_rate=0.5", "evals.exercises=7"])
+    assert recipe.pretrain.training.learning_rate == 0.5
+    assert recipe.evals.exercises == 7
+
+
+def test_sources_lie_in_the_text_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").touch()
+    recipe = load_recipe(TINY, ['corpus.sources=[{path = "a.txt"}, {path = "hf:some/set"}]'], tmp_path)
+    assert [source.path for source in recipe.corpus.sources] == [str(tmp_path / "a.txt"), "hf:some/set"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("training.tokens=1", "'training.tokens=1': write stage.key=value with a stage of corpus"),
+        ("pretrain", "write stage.key=value"),
+        ("pretrain.training.tokns=1", "unknown key 'tokns'; did you mean 'tokens'"),
+        ("pretrain.model.overrides.max_position_embeddings=64", "seq_len 128 is longer than the model's context of 64"),
+        (
+            "pretrain.model.overrides.max_position_embeddings=200",
+            "seq_len 256 is longer than the model's context of 200",
+        ),
+        ("tokenizer.vocab_size=2048", "vocabulary of 2048, the model has 1024"),
+        ("pretrain.model.overrides.n_group=3", "n_group"),
+        ("pretrain.model.preset=nanno", "no preset 'nanno'"),
+        ("data.thinking_share=2", "thinking_share must lie between 0 and 1"),
+        ('corpus.sources=[{path = "no/such.txt"}]', "no/such.txt: no such file or folder; .* --text FOLDER"),
+    ],
+)
+def test_mistakes_are_found_before_anything_runs(change: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load_recipe(TINY, [change])
+
+
+def test_a_file_that_no_stage_reads_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "pretrian.toml").touch()
+    with pytest.raises(ConfigError, match="no stage is called 'pretrian'"):
+        load_recipe(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("a.txt", b"", "gave no document"),
+        ("a.jsonl", rows(3).encode("cp949"), "not UTF-8"),
+        ("a.parquet", b"PAR1 and no more", "a.parquet"),
+        ("a.jsonl", b'{"txt": "x"}\n', "text"),
+        ("a.jsonl.zst", b"\x28\xb5\x2f\xfd\x04", "truncated"),
+    ],
+)
+def test_bad_text_is_one_clear_line(
+    name: str, data: bytes, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    source = f'corpus.sources=[{{path = "{name}"}}]'
+    out = tmp_path / "run"
+    assert main(["run", str(TINY), source, "--text", str(tmp_path), "--out", str(out), "--until", "corpus"]) == 2
+    shown = capsys.readouterr().err
+    assert message in shown
+    assert shown.count("\n") == 1
+    assert not (out / "corpus").exists()
+
+
+def test_a_dry_run_shows_the_settings_and_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(TINY), "--out", str(tmp_path / "run"), "--dry-run"]) == 0
+    assert '"vocab_size": 1024' in capsys.readouterr().out
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_stage_to_stop_at(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(TINY), "--until", "stf", "--dry-run"]) == 2
+    assert "known: corpus, tokenizer, data, pretrain, sft, evals" in capsys.readouterr().err
