@@ -1,6 +1,7 @@
 # Everything runs in a virtual environment that these targets build themselves.
 PYTHON ?= python3
 VENV ?= .venv
+RECIPE ?= recipes/nano
 TORCH ?= torch==2.13.0
 # The public index of CPU builds, much smaller than the default CUDA ones. Where it cannot be reached, the plain pin is taken.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
@@ -12,8 +13,8 @@ REACHABLE = import urllib.request as r; r.urlopen('$(TORCH_INDEX)/torch/', timeo
 .PHONY: quickstart install test test-slow lint format clean
 
 quickstart: $(STAMP)
-	$(BIN)/axk1 run recipes/nano
-	$(BIN)/axk1 chat runs/nano/model
+	$(BIN)/axk1 run $(RECIPE)
+	$(BIN)/axk1 chat runs/$(notdir $(RECIPE))/model
 
 install: $(STAMP)
 

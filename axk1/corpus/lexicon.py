@@ -69,6 +69,22 @@ def full_name(rng: random.Random, side: Side) -> Noun:
     return compose(rng, side, FAMILY_NAMES, GIVEN_NAMES, joiner="")
 
 
+_ONSETS = words("Ro Ma Lu Ka Ti Jo Be Sa No El")
+_CODAS = words("na ra len vin ry sa bert mi dan lia")
+_FIRST_NAMES = tuple(a + b for a in _ONSETS for b in _CODAS)
+_SURNAMES = words("Parker Brooks Hayes Reed Stone Walsh Foster Lane Grant Wells")
+
+
+def english_name(rng: random.Random, side: Side) -> Noun:
+    """An English first name: Luna."""
+    return compose(rng, side, _ONSETS, _CODAS, joiner="")
+
+
+def english_person(rng: random.Random, side: Side) -> Noun:
+    """An English name: Luna Reed."""
+    return compose(rng, side, _FIRST_NAMES, _SURNAMES)
+
+
 def spot(rng: random.Random, place: str) -> Noun:
     """`place` with where it lies: 역 앞 꽃집, never 학교 옆 학교; on either side."""
     while True:
@@ -92,7 +108,7 @@ _ACTIONS = """
 읽 읽어 | 책,소설,신문,잡지,동화 | 도서관,서점,카페,공원
 듣 들어 들으 | 음악,라디오,강의,노래 | 교실,카페,공원,집
 보 봐 | 영화,연극,사진,그림,공연 | 극장,학교,회관,미술관
-하 해 | 숙제,청소,운동,공부,연습 | 학교,집,교실,체육관
+하 해 | 숙제,청소,운동,공부 | 학교,집,교실,체육관
 쓰 써 | 편지,일기,시,보고서 | 도서관,사무실,카페,집
 그리 그려 | 그림,지도,만화 | 미술관,교실,공원,집
 사 사 | 옷,신발,모자,가방,우산,장갑 | 시장,백화점,가게

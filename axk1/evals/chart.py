@@ -32,6 +32,7 @@ def draw(report: Report, path: Path) -> None:
         widths = [100 * share.value for share in shares]
         axes.barh(at, widths, _HEIGHT, label=label, color=_COLOURS[label], xerr=_whiskers(shares), ecolor="#444444")
     axes.set_yticks(range(len(report.tasks)), [task.name for task in report.tasks])
+    axes.margins(y=0.01)
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
     axes.set_xlabel("right answers on held-out questions, %, with 95 % intervals")

@@ -17,6 +17,7 @@ Progress = Callable[[Mode, int], None]
 """Called before the completions of a mode begin, with the number of prompts."""
 
 _ENDS = (END_OF_TEXT_ID, IM_END_ID)
+_UNKNOWN = "\ufffd".encode()
 
 
 def evaluate(
@@ -58,9 +59,15 @@ def _answers(
     texts = [render(question.messages, question.tools, thinking, add_generation_prompt=True) for question in questions]
     completions = completer.complete(tokenizer.encode_batch(texts), max_new_tokens)
     return [
-        _answer(question, completion, tokenizer.decode(completion), thinking, max_new_tokens)
+        _answer(question, completion, _text(tokenizer, completion), thinking, max_new_tokens)
         for question, completion in zip(questions, completions, strict=True)
     ]
+
+
+def _text(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
+    """The text of the ids; one beyond the vocabulary, which a model with a padded head may say, shows as U+FFFD."""
+    known = (tokenizer.bytes_of(id_) if id_ < tokenizer.vocab_size else _UNKNOWN for id_ in ids)
+    return b"".join(known).decode("utf-8", "replace")
 
 
 def _answer(question: Question, completion: list[int], got: str, thinking: bool, max_new_tokens: int) -> Answer:

@@ -14,8 +14,8 @@ __all__ = ["Question", "Task", "load_tasks"]
 class Question:
     """`messages` end with the user's; `wanted` is a right answer as people read it.
 
-    `grade` says whether a reply is right (the same function is a reward). `guesses` are what trivial baselines reply, at
-    least one, by name: they do not know the answer.
+    `grade` says whether a reply is right; the same function is a reward. `guesses` are what trivial baselines reply, by
+    name and at least one: they do not know the answer.
     """
 
     messages: tuple[Message, ...]

@@ -1,12 +1,14 @@
+import errno
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("torch")
 
+from axk1.arch import active_parameters
 from axk1.cli import main
 from axk1.cli.recipe import load_recipe
-from axk1.config import ConfigError
+from axk1.config import ConfigError, read
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests/e2e/tiny"
@@ -18,18 +20,8 @@ def rows(count: int) -> str:
 
 @pytest.mark.parametrize("name", [path.name for path in sorted((ROOT / "recipes").iterdir())])
 def test_every_recipe_reads(name: str, tmp_path: Path) -> None:
-    for file in (
-        "ko_msdocs",
-        "ko_precedent_supreme",
-        "ko_docs",
-        "ko_law",
-        "ko_reviews_nsmc",
-        "ko_ud_prose",
-        "ko_chat_qa",
-    ):
-        (tmp_path / f"{file}.jsonl.zst").touch()
-    for file in ("en_docs", "par_en_ko_docs"):
-        (tmp_path / f"{file}.jsonl.zst").touch()
+    for source in read(ROOT / "recipes" / name / "corpus.toml").get("sources", ()):
+        (tmp_path / source["path"]).touch()
     recipe = load_recipe(ROOT / "recipes" / name, (), tmp_path)
     assert recipe.name == name
     assert recipe.pretrain.training.steps > 0
@@ -39,7 +31,9 @@ def test_the_dense_recipe_is_as_large_per_token_and_learns_from_the_same_tokens(
     sparse, dense = (load_recipe(ROOT / "recipes" / name) for name in ("nano", "nano-dense"))
     assert (sparse.corpus, sparse.tokenizer, sparse.data) == (dense.corpus, dense.tokenizer, dense.data)
     assert sparse.pretrain.training == dense.pretrain.training
-    assert dense.pretrain.model.config().sparse_layers == ()
+    shape, experts = dense.pretrain.model.config(), sparse.pretrain.model.config()
+    assert shape.sparse_layers == ()
+    assert 1.0 <= active_parameters(shape) / active_parameters(experts) < 1.002
 
 
 def test_overrides_reach_their_stage() -> None:
@@ -104,6 +98,22 @@ def test_bad_text_is_one_clear_line(
     assert message in shown
     assert shown.count("\n") == 1
     assert not (out / "corpus").exists()
+
+
+def full_disk(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_is_one_clear_line_and_leaves_nothing_half_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["run", str(TINY), "--out", str(tmp_path / "run"), "--until", "corpus"]
+    with monkeypatch.context() as patch:
+        patch.setattr("axk1.corpus.documents.JsonLines.write", full_disk)
+        assert main(command) == 2
+    assert "the disk is full" in capsys.readouterr().err
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {".lock", "run.json"}
+    assert main(command) == 0
 
 
 def test_a_dry_run_shows_the_settings_and_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,3 +36,8 @@ def test_the_two_commands_stand_on_the_first_screen(name: str) -> None:
     first_screen = "\n".join((ROOT / name).read_text(encoding="utf-8").split("\n")[:40])
     assert "make quickstart" in first_screen
     assert "make test" in first_screen
+
+
+def test_the_page_of_the_command_lists_every_verb() -> None:
+    page = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)[: len(VERBS)] == list(VERBS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from axk1.corpus.exercise import Side
-from axk1.corpus.korean import MONTH_DAYS, WEEKDAYS, date
+from axk1.corpus.korean import MONTH_DAYS, WEEKDAYS, Noun, date, friend
 from axk1.corpus.lexicon import choose, compose, given_name, words
 from axk1.corpus.scenes import ANY_TIME, NOBODY, Scene, draw_scene
 
@@ -95,10 +95,10 @@ def letter(rng: random.Random, side: Side) -> str:
     to, sender = given_name(rng, side), given_name(rng, side)
     opening = f"{to}에게" if level == "casual" else f"{to} 님께"
     said = [rng.choice(_GREETINGS[level])]
-    said += [_moment(rng, side, rng.choice(("어제", "지난주에", "오늘 아침에", "")), level)]
+    said += [_moment(rng, side, rng.choice(("어제", "지난주에", "오늘 아침에", "얼마 전에")), level)]
     said += [rng.choice(_FEELINGS[level]), _plan(draw_scene(rng, side, ANY_TIME, NOBODY), rng, level)]
     said.append(rng.choice(_WISHES[level]))
-    signature = f"{sender:이}" if level == "casual" else f"{sender} 드림"
+    signature = f"{Noun(friend(sender)):이}" if level == "casual" else f"{sender} 드림"
     return f"{opening}\n{' '.join(said)}\n{signature}"
 
 
@@ -111,20 +111,30 @@ def _plan(scene: Scene, rng: random.Random, level: str) -> str:
 _GOODS = words("가방 책상 의자 시계 우산 신발 화분 담요 컵 모자 전등 자전거")
 _QUALITIES = (
     ("튼튼하고", "가벼워서"),
-    ("색이 고와서", "마음에 들어서"),
+    ("색이 곱고", "마음에 들어서"),
     ("값이 싸고", "쓰기 편해서"),
     ("조금 무겁지만", "오래 쓸 수 있어서"),
     ("작지만", "쓸모가 많아서"),
 )
-_VERDICTS = ("자주 쓰게 된다.", "하나 더 사고 싶다.", "친구에게도 권했다.", "벌써 몇 달째 잘 쓰고 있다.", "참 만족스럽다.")
+_VERDICTS = (
+    "자주 쓰게 된다.",
+    "하나 더 사고 싶다.",
+    "친구에게도 권했다.",
+    "벌써 몇 달째 잘 쓰고 있다.",
+    "참 만족스럽다.",
+)
 
 
 def possession(rng: random.Random, side: Side) -> str:
     """What somebody bought and thinks of it."""
     thing, given = choose(rng, _GOODS), given_name(rng, side)
-    shop = compose(rng, side, ("역 앞", "시장 안", "학교 옆", "새로 생긴", "골목 끝"), ("가게", "상점", "매장", "백화점"))
+    shop = compose(
+        rng, side, ("역 앞", "시장 안", "학교 옆", "새로 생긴", "골목 끝"), ("가게", "상점", "매장", "백화점")
+    )
     quality = " ".join(rng.choice(_QUALITIES))
-    bought = rng.choice((f"{shop}에서 {thing:을} 샀다.", f"{given:이} {thing:을} 선물해 주었다.", f"{thing:을} 하나 새로 마련했다."))
-    return f"{rng.choice(('지난달에', '며칠 전에', '생일에', '지난 주말에'))} {bought} {quality} {rng.choice(_VERDICTS)}"
-
-
+    bought = rng.choice(
+        (f"{shop}에서 {thing:을} 샀다.", f"{given:이} {thing:을} 선물해 주었다.", f"{thing:을} 하나 새로 마련했다.")
+    )
+    return (
+        f"{rng.choice(('지난달에', '며칠 전에', '생일에', '지난 주말에'))} {bought} {quality} {rng.choice(_VERDICTS)}"
+    )

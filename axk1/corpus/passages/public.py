@@ -6,14 +6,15 @@ import random
 
 from axk1.corpus.exercise import Side, number
 from axk1.corpus.korean import MONTH_DAYS, WEEKDAYS, Noun, clock, date, won
-from axk1.corpus.lexicon import CITIES, LANDMARKS, choose, compose, full_name, words
+from axk1.corpus.lexicon import CITIES, choose, compose, full_name, words
 
 _EVENTS = words(
-    "사진 전시회|봄꽃 축제|책 나눔 행사|요리 교실|벼룩시장|영화 상영회|어린이 연극|한글 교실|음악회|걷기 대회|그림 대회", "|"
+    "사진 전시회|봄꽃 축제|책 나눔 행사|요리 교실|벼룩시장|영화 상영회|어린이 연극|한글 교실|음악회|그림 대회",
+    "|",
 )
+_HALLS = words("시립도서관 시민공원 미술관 박물관 체육관 과학관 문화회관")
 _REASONS = ("시설 점검", "내부 공사", "소독 작업", "전기 공사", "대청소", "기계 교체")
 _ASKS = (
-    "불편을 드려 죄송합니다.",
     "많은 관심 부탁드립니다.",
     "궁금한 점은 안내 창구에 문의해 주시기 바랍니다.",
     "자세한 내용은 게시판에서 확인하실 수 있습니다.",
@@ -49,7 +50,7 @@ def notice(rng: random.Random, side: Side) -> str:
     """A notice of an event or of a closing."""
     fee = f"참가비는 {won(number(rng, 10, 99, side) * 100)}입니다." if rng.random() < 0.6 else "참가비는 없습니다."
     facts = {
-        "place": compose(rng, side, CITIES, LANDMARKS),
+        "place": compose(rng, side, CITIES, _HALLS),
         "event": choose(rng, _EVENTS),
         "reason": choose(rng, _REASONS),
         "day": _day(rng),
@@ -57,7 +58,8 @@ def notice(rng: random.Random, side: Side) -> str:
         "fee": fee,
     }
     patterns = _EVENT_NOTICES if rng.random() < 0.6 else _CLOSING_NOTICES
-    return f"[알림] {rng.choice(patterns).format(**facts)} {rng.choice(_ASKS)}"
+    asks = _ASKS if patterns is _EVENT_NOTICES else (*_ASKS[1:], "불편을 드려 죄송합니다.")
+    return f"[알림] {rng.choice(patterns).format(**facts)} {rng.choice(asks)}"
 
 
 _COMERS = ("시민", "학생", "주민", "관광객", "어린이", "직장인")
@@ -84,7 +86,7 @@ _NEXT = (
 
 def news(rng: random.Random, side: Side) -> str:
     """A short report on an event in the written style."""
-    place = compose(rng, side, CITIES, LANDMARKS)
+    place = compose(rng, side, CITIES, _HALLS)
     facts = {
         "place": place,
         "city": place.partition(" ")[0],
@@ -93,7 +95,7 @@ def news(rng: random.Random, side: Side) -> str:
         "comer": rng.choice(_COMERS),
         "count": number(rng, 30, 900, side),
     }
-    quote = f'{rng.choice(_COMERS)} {full_name(rng, side)} 씨는 "{rng.choice(_OPINIONS)}"라고 말했다.'
+    quote = f'{rng.choice(_COMERS[:4])} {full_name(rng, side)} 씨는 "{rng.choice(_OPINIONS)}"라고 말했다.'
     said = [rng.choice(_REPORTS).format(**facts), quote]
     if rng.random() < 0.5:
         said.append(rng.choice(_NEXT))
@@ -105,20 +107,32 @@ _WEATHER = (
     "{city}의 {day} 날씨입니다. {sky}. 낮에는 {high}도까지 오르고 밤에는 {low}도까지 내려갑니다.",
     "{day} {city} 지역은 {sky}. 기온은 {low}도에서 {high}도 사이로 {trend}.",
 )
-_SKIES = ("맑겠습니다", "구름이 많겠습니다", "오후에 비가 내리겠습니다", "바람이 강하게 불겠습니다", "아침에 안개가 끼겠습니다")
+_SKIES = (
+    "맑겠습니다",
+    "구름이 많겠습니다",
+    "오후에 비가 내리겠습니다",
+    "바람이 강하게 불겠습니다",
+    "아침에 안개가 끼겠습니다",
+)
 _TRENDS = ("어제와 비슷하겠습니다", "어제보다 조금 높겠습니다", "어제보다 낮겠습니다", "평년보다 따뜻하겠습니다")
-_ADVICE = ("외출할 때 우산을 챙기세요.", "건강 관리에 유의하세요.", "운전할 때 조심하세요.", "옷차림에 신경 쓰세요.", "")
+_ADVICE = (
+    "외출할 때 우산을 챙기세요.",
+    "건강 관리에 유의하세요.",
+    "운전할 때 조심하세요.",
+    "옷차림에 신경 쓰세요.",
+    "",
+)
 
 
-def weather(rng: random.Random, side: Side) -> str:
+def weather(rng: random.Random, _side: Side) -> str:
     """A weather report."""
-    low = number(rng, 1, 20, side)
+    low = rng.randint(1, 20)
     facts = {
         "day": rng.choice(("오늘", "내일", "모레", *WEEKDAYS)),
         "city": choose(rng, CITIES),
         "sky": rng.choice(_SKIES),
         "low": low,
-        "high": number(rng, low + 3, low + 12, side),
+        "high": rng.randint(low + 3, low + 12),
         "trend": rng.choice(_TRENDS),
     }
     return f"{rng.choice(_WEATHER).format(**facts)} {rng.choice(_ADVICE)}".strip()

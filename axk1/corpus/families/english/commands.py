@@ -5,11 +5,10 @@ from __future__ import annotations
 import random
 
 from axk1.corpus.exercise import Exercise, Family, Side, number, side_of
-from axk1.corpus.families.english.words import person
 from axk1.corpus.families.grading import same_call
 from axk1.corpus.families.tools.offer import call, first_tool, offer, thought
 from axk1.corpus.families.tools.skill import Skill, Verb, Wish, lines, spec
-from axk1.corpus.lexicon import choose, compose, integer_keys, words
+from axk1.corpus.lexicon import choose, compose, english_person, integer_keys, words
 
 _SPOKEN = Verb("", "")  # English patterns hold their verbs
 _FRAMES = (
@@ -110,7 +109,7 @@ _TEXT_TAILS = words("in ten minutes|after lunch|at six|this evening|before noon|
 
 
 def _message(rng: random.Random, side: Side) -> Wish:
-    text, to = compose(rng, side, _TEXT_HEADS, _TEXT_TAILS), person(rng, side)
+    text, to = compose(rng, side, _TEXT_HEADS, _TEXT_TAILS), english_person(rng, side)
     patterns = lines("""
         text {to} '{text}'
         send '{text}' to {to}
@@ -127,7 +126,7 @@ _TITLE_TAILS = words("River Road Window Garden Moon Letter Train Harbor Light So
 
 
 def _music(rng: random.Random, side: Side) -> Wish:
-    title, artist = compose(rng, side, _TITLE_HEADS, _TITLE_TAILS), person(rng, side)
+    title, artist = compose(rng, side, _TITLE_HEADS, _TITLE_TAILS), english_person(rng, side)
     patterns = lines("""
         play '{title}' by {artist}
         put on '{title}' by {artist}

@@ -10,7 +10,7 @@ from axk1.corpus.families.tools.home import HOME
 from axk1.corpus.families.tools.industry import INDUSTRY
 from axk1.corpus.families.tools.life import LIFE
 from axk1.corpus.families.tools.offer import call, first_tool, offer, thought
-from axk1.corpus.families.tools.skill import Skill, Verb, Wish, lines, utter
+from axk1.corpus.families.tools.skill import Skill, Verb, Wish, lines, utter, utter_vaguely
 
 SKILLS: tuple[Skill, ...] = (*HOME, *LIFE, *INDUSTRY)
 REFUSALS = (
@@ -65,12 +65,12 @@ def _none_fits(rng: random.Random, side: Side) -> Exercise:
     """A command that none of the listed tools serves."""
     if rng.random() < 0.25:
         topic, verb, patterns = rng.choice(_FOREIGN)
-        sentence, keys = utter(rng, side, Wish(topic, verb, patterns, {}), patterns)
+        sentence, keys = utter(rng, side, Wish(topic, verb, patterns, {}))
         why, tools = f"{topic} → 도구 없음", offer(rng, SKILLS)
     else:
         skill = SKILLS[int(rng.random() * len(SKILLS))]
         wish = skill.wish(rng, side)
-        sentence, keys = utter(rng, side, wish, wish.patterns)
+        sentence, keys = utter(rng, side, wish)
         why, tools = f"{wish.topic} → {skill.spec.name} 없음", offer(rng, SKILLS, without=skill)
     return Exercise("tools_none", "ko", sentence, why, rng.choice(REFUSALS), None, tools, keys=keys)
 
@@ -82,7 +82,7 @@ def _incomplete(rng: random.Random, side: Side) -> Exercise:
     """A command that leaves out what its tool needs."""
     skill = _VAGUE[int(rng.random() * len(_VAGUE))]
     wish = skill.wish(rng, side)
-    sentence, keys = utter(rng, side, wish, skill.vague)
+    sentence, keys = utter_vaguely(rng, side, wish, skill.vague)
     why = f"{wish.topic} → {skill.spec.name}: {skill.missing}?"
     return Exercise(
         "tools_none", "ko", sentence, why, rng.choice(skill.ask), None, offer(rng, SKILLS, skill), keys=keys
@@ -93,7 +93,7 @@ def _plain(rng: random.Random, side: Side, family: str) -> Exercise:
     """A command with all that its tool needs, and the tool among those listed."""
     skill = SKILLS[int(rng.random() * len(SKILLS))]
     wish = skill.wish(rng, side)
-    sentence, keys = utter(rng, side, wish, wish.patterns)
+    sentence, keys = utter(rng, side, wish)
     return Exercise(
         family, "ko", sentence, thought(wish, skill), "", call(wish, skill), offer(rng, SKILLS, skill), keys=keys
     )

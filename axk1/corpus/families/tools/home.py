@@ -187,7 +187,7 @@ HOME = (
         ("타이머를 몇 분으로 맞출까요?", "몇 분 타이머로 할까요?"),
     ),
     Skill(
-        spec("play_music", "음악 재생", title="string", artist="string"),
+        spec("play_music", "음악 재생", title="string", artist="string?"),
         _music,
         "title",
         lines("""

@@ -9,10 +9,7 @@ from typing import Any
 
 from axk1.corpus.exercise import Side, ToolSpec, side_of
 
-_STRING = {"type": "string"}
-_INTEGER = {"type": "integer"}
-_BOOLEAN = {"type": "boolean"}
-_SCHEMAS: Mapping[str, Mapping[str, Any]] = {"string": _STRING, "integer": _INTEGER, "boolean": _BOOLEAN}
+_OPTIONAL_STRING = {"type": "string", "default": ""}
 
 
 @dataclass(frozen=True)
@@ -54,12 +51,14 @@ class Skill:
 
 
 def spec(name: str, description: str, **types: str) -> ToolSpec:
-    """A tool whose arguments have these JSON types; a type "a|b" is a string of those values."""
+    """A tool whose arguments have these types; "a|b" is one of these strings, "string?" may be left out."""
     return ToolSpec(name, description, {key: _schema(kind) for key, kind in types.items()})
 
 
 def _schema(kind: str) -> Mapping[str, Any]:
-    return {"type": "string", "enum": kind.split("|")} if "|" in kind else _SCHEMAS[kind]
+    if "|" in kind:
+        return {"type": "string", "enum": kind.split("|")}
+    return _OPTIONAL_STRING if kind == "string?" else {"type": kind}
 
 
 def lines(text: str) -> tuple[str, ...]:
@@ -91,11 +90,22 @@ def say(rng: random.Random, pattern: str, verb: Verb, words: Mapping[str, object
     return pattern.format(v=ending, y="요" if polite else "", **words)
 
 
-def utter(rng: random.Random, side: Side, wish: Wish, patterns: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+def utter(rng: random.Random, side: Side, wish: Wish) -> tuple[str, tuple[str, ...]]:
     """A sentence for `wish` and its keys: the wish's own or, where both sides share all it says, the sentence."""
     while True:
-        sentence = say(rng, rng.choice(patterns), wish.verb, wish.words)
-        if wish.keys:
-            return sentence, wish.keys
-        if side_of(sentence) == side:
-            return sentence, (sentence,)
+        sentence = say(rng, rng.choice(wish.patterns), wish.verb, wish.words)
+        if keys := _keys(sentence, wish.keys, side):
+            return sentence, keys
+
+
+def utter_vaguely(rng: random.Random, side: Side, wish: Wish, vague: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """The same in one of the `vague` patterns; only what the sentence still says counts as a key."""
+    while True:
+        sentence = say(rng, rng.choice(vague), wish.verb, wish.words)
+        if keys := _keys(sentence, tuple(key for key in wish.keys if key in sentence), side):
+            return sentence, keys
+
+
+def _keys(sentence: str, keys: tuple[str, ...], side: Side) -> tuple[str, ...]:
+    """`keys`, or if there are none the sentence; nothing if that is on the other side."""
+    return keys or ((sentence,) if side_of(sentence) == side else ())
