@@ -26,6 +26,7 @@ from axk1.corpus.exercise import Side
 from axk1.corpus.exercise_file import write_exercises
 from axk1.corpus.measure import Amount
 from axk1.corpus.mix import mixed
+from axk1.corpus.narrative import narratives
 from axk1.corpus.source import Source, files_of
 from axk1.corpus.split import Part, part_of
 from axk1.corpus.streams import CorpusError
@@ -46,15 +47,24 @@ def silent(_name: str, _count: int) -> None:
 
 @dataclass(frozen=True)
 class Curriculum:
-    """How much of the built-in curriculum: documents for pre-training, exercises for fine-tuning (training side)."""
+    """How much of the built-in curriculum, training side.
+
+    documents: exercises as plain text, and narratives: passages, both for pre-training; exercises: for fine-tuning.
+    """
 
     documents: int = 0
+    narratives: int = 0
     exercises: int = 0
-    weights: Mapping[str, float] = field(default_factory=dict)  # per family; empty = all alike
+    weights: Mapping[str, float] = field(default_factory=dict)  # per family; empty = the curriculum's own
 
     def __post_init__(self) -> None:
-        if self.documents < 0 or self.exercises < 0:
-            raise ValueError("curriculum: documents and exercises must not be negative")
+        if min(self.documents, self.narratives, self.exercises) < 0:
+            raise ValueError("curriculum: documents, narratives and exercises must not be negative")
+
+    @property
+    def texts(self) -> int:
+        """Documents of both kinds."""
+        return self.documents + self.narratives
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,7 @@ class CorpusConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.validation_fraction < 1:
             raise ValueError(f"validation_fraction must be at least 0 and below 1, found {self.validation_fraction}")
-        if not self.sources and not self.curriculum.documents and not self.curriculum.exercises:
+        if not self.sources and not self.curriculum.texts and not self.curriculum.exercises:
             raise ValueError("the corpus is empty: name a source, or set curriculum.documents")
         labels = [source.label for source in self.sources]
         if twice := {label for label in labels if labels.count(label) > 1}:
@@ -132,7 +142,7 @@ def _write_documents(config: CorpusConfig, folder: Path, progress: Progress) -> 
         )
         mill = _Mill(train, validation, Ledger(rejects), progress)
         reports = [mill.source(source, config, steps) for source in config.sources]
-        if config.curriculum.documents:
+        if config.curriculum.texts:
             reports.append(mill.curriculum(config))
     return tuple(reports)
 
@@ -166,15 +176,15 @@ class _Mill:
 
     def curriculum(self, config: CorpusConfig) -> SourceReport:
         """Past the steps: generated text is clean, and its repeats in small families are meant."""
-        count, held_out = config.curriculum.documents, _held_out(config.curriculum.documents, config)
+        given = itertools.count()
         train, validation = self._write(
             itertools.chain(
-                (("train", one) for one in _generated(config, "train", count)),
-                (("validation", one) for one in _generated(config, "held_out", held_out)),
+                (("train", one) for one in _counted(_generated(config, "train"), given)),
+                (("validation", one) for one in _counted(_generated(config, "held_out"), given)),
             ),
             "curriculum",
         )
-        return SourceReport("curriculum", "", count + held_out, train, 1, validation, {}, ())
+        return SourceReport("curriculum", "", next(given), train, 1, validation, {}, ())
 
     def _write(self, parted: Iterator[tuple[Part, Document]], name: str, repeat: int = 1) -> tuple[Amount, Amount]:
         amounts: dict[Part, Amount] = {"train": Amount(), "validation": Amount()}
@@ -197,10 +207,15 @@ def _counted(documents: Iterator[Document], counter: "itertools.count[int]") -> 
         yield document
 
 
-def _generated(config: CorpusConfig, side: Side, count: int) -> Iterator[Document]:
-    drawn = exercises(config.seed, side, config.curriculum.weights or None)
-    for number, exercise in enumerate(itertools.islice(drawn, count), start=1):
+def _generated(config: CorpusConfig, side: Side) -> Iterator[Document]:
+    wanted = config.curriculum
+    parts = (wanted.documents, wanted.narratives)
+    documents, passages = parts if side == "train" else (_held_out(count, config) for count in parts)
+    drawn = exercises(config.seed, side, wanted.weights or None)
+    for number, exercise in enumerate(itertools.islice(drawn, documents), start=1):
         yield Document(as_text(exercise), f"{side}:{number}", f"curriculum/{exercise.family}")
+    for number, text in enumerate(itertools.islice(narratives(config.seed, side), passages), start=1):
+        yield Document(text, f"{side}:narrative:{number}", "curriculum/narrative")
 
 
 def _write_exercises(config: CorpusConfig, folder: Path, progress: Progress) -> tuple[int, int]:

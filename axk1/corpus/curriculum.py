@@ -112,8 +112,8 @@ def _fingerprint(exercise: Exercise) -> bytes:
 
 
 def as_text(exercise: Exercise) -> str:
-    """The exercise as a plain document: question, for every second one the reasoning, then the answer or the call."""
-    lines = [exercise.question]
+    """The exercise as a plain document: tools, question, for every second one the reasoning, the answer or the call."""
+    lines = [*(f"{tool.name}({', '.join(tool.parameters)})" for tool in exercise.tools), exercise.question]
     if _fingerprint(exercise)[0] % 2:
         lines.append(exercise.reasoning)
     if exercise.call:

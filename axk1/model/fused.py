@@ -12,7 +12,7 @@ M = N * K sorted pairs, W vocabulary.
 from __future__ import annotations
 
 import ctypes
-from ctypes import c_float, c_int64
+from ctypes import Array, c_float, c_int, c_int64
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from axk1.model.native import kind, load, pointer
+from axk1.model.plain import IGNORED
 
 QUERY_BLOCK = 256
 
@@ -56,6 +57,9 @@ class FusedOperators:
         return _apply(Experts, x_ND.contiguous(), gate_up_EGD, down_EDF, chosen_NK.contiguous(), weight_NK)
 
     def cross_entropy(self, hidden_ND: Tensor, head_WD: Tensor, targets_N: Tensor) -> Tensor:
+        wanted = (targets_N != IGNORED).nonzero().squeeze(1)
+        if len(wanted) < len(targets_N):  # fine-tuning learns from under half of the positions: no logits for the rest
+            hidden_ND, targets_N = hidden_ND.index_select(0, wanted), targets_N.index_select(0, wanted)
         return _apply(CrossEntropy, hidden_ND.contiguous(), head_WD, targets_N.contiguous())
 
 
@@ -189,8 +193,15 @@ def combine(y_MD: Tensor, slot_NK: Tensor, weight_NK: Tensor | None) -> Tensor:
 
 
 def grouped_gemm(x_MA: Tensor, weight_EAB: Tensor, counts: list[int]) -> Tensor:
-    """Rows of expert e times weight[e]: [M, A] x [E, A, B] -> [M, B]."""
+    """Rows of expert e times weight[e]: [M, A] x [E, A, B] -> [M, B]. The weight may be a transposed view."""
     out_MB = x_MA.new_empty(len(x_MA), weight_EAB.shape[2])
+    transposed = not weight_EAB.is_contiguous()
+    if _has_kernel(x_MA, weight_EAB):
+        load().axk1_grouped_gemm(
+            *(pointer(x_MA), pointer(weight_EAB.mT if transposed else weight_EAB), pointer(out_MB), _int64s(counts)),
+            *(c_int64(len(counts)), c_int64(weight_EAB.shape[1]), c_int64(weight_EAB.shape[2]), c_int(transposed)),
+        )
+        return out_MB
     pieces = zip(torch.split(x_MA, counts), weight_EAB.unbind(), torch.split(out_MB, counts), strict=True)
     for rows, weight, out in pieces:
         if len(rows):
@@ -201,6 +212,12 @@ def grouped_gemm(x_MA: Tensor, weight_EAB: Tensor, counts: list[int]) -> Tensor:
 def grouped_weight_gradient(g_MA: Tensor, x_MB: Tensor, counts: list[int], like_EAB: Tensor) -> Tensor:
     """For every expert the transposed product of its rows: [E, A, B], zero for an expert without tokens."""
     out_EAB = torch.empty_like(like_EAB)
+    if _has_kernel(g_MA, like_EAB):
+        load().axk1_grouped_weight_gradient(
+            *(pointer(g_MA), pointer(x_MB), pointer(out_EAB), _int64s(counts)),
+            *(c_int64(len(counts)), c_int64(g_MA.shape[1]), c_int64(x_MB.shape[1])),
+        )
+        return out_EAB
     pieces = zip(torch.split(g_MA, counts), torch.split(x_MB, counts), out_EAB.unbind(), strict=True)
     for g, x, out in pieces:
         if len(g):
@@ -208,6 +225,15 @@ def grouped_weight_gradient(g_MA: Tensor, x_MB: Tensor, counts: list[int], like_
         else:
             out.zero_()
     return out_EAB
+
+
+def _has_kernel(x: Tensor, weight_EAB: Tensor) -> bool:
+    """Whether the C product takes these: bfloat16, pairs along the inner size, and a CPU with the instruction."""
+    return x.dtype == torch.bfloat16 and weight_EAB.shape[1] % 2 == 0 and load().axk1_has_grouped_gemm() == 1
+
+
+def _int64s(values: list[int]) -> Array[c_int64]:
+    return (c_int64 * len(values))(*values)
 
 
 class Heads(ctypes.Structure):

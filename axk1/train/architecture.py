@@ -20,10 +20,15 @@ _HARMLESS = frozenset(
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """A preset by name, with `overrides` by the keys of ModelConfig, for example {"vocab_size": 4096}."""
+    """A preset by name, with `overrides` by the keys of ModelConfig, for example {"vocab_size": 4096}.
+
+    embedding_std: the spread of the embedding's first values, where the architecture's initializer_range serves the
+    matrices. A.X K1's normed MoE output enters the residual stream at size 1; an embedding of size 0.02 drowns in it.
+    """
 
     preset: str = "nano"
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    embedding_std: float | None = None
 
     def config(self) -> ModelConfig:
         """The shape asked for. ValueError for an unknown preset or key, or a shape that cannot be."""

@@ -15,10 +15,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from axk1.model import native
+from axk1.train import native_update
 from axk1.train.adamw import AdamW
 from axk1.train.optimizer import OptimizerConfig, global_norm, master_of, restore
 
-__all__ = ["Muon", "orthogonalize", "takes_muon"]
+__all__ = ["Muon", "apply", "direction", "orthogonalize", "takes_muon"]
 
 # The quintic of Jordan et al.: steep at 0, so that five steps lift singular values from 1e-3 to about 1 (0.7 .. 1.2).
 QUINTIC = (3.4445, -4.7750, 2.0315)
@@ -34,6 +36,9 @@ class Muon:
         self._rest = AdamW({name: p for name, p in parameters.items() if name not in self._matrices}, config)
         self._master = {name: master_of(p) for name, p in self._matrices.items()}
         self._momentum = {name: torch.zeros_like(master) for name, master in self._master.items()}
+        fused = native.available()
+        self._direction = native_update.muon_direction if fused else direction
+        self._apply = native_update.muon_apply if fused else apply
 
     def grad_norm(self) -> float:
         return global_norm(p.grad for p in self._parameters.values() if p.grad is not None)
@@ -46,16 +51,12 @@ class Muon:
                 self._step_matrix(name, parameter, parameter.grad, learning_rate, grad_scale)
 
     def _step_matrix(self, name: str, parameter: Tensor, grad: Tensor, learning_rate: float, grad_scale: float) -> None:
-        momentum, master, decay = self._momentum[name], self._master[name], self._config.weight_decay
-        exact = grad.float() * grad_scale
-        momentum.lerp_(exact, 1 - self._config.momentum)
-        direction = exact.lerp_(momentum, self._config.momentum)
-        direction_BMN = matrices(name, direction.to(parameter.dtype))
-        update = orthogonalize(direction_BMN, self._config.newton_schulz_steps).reshape(master.shape)
-        scale = 0.2 * math.sqrt(max(direction_BMN.shape[-2:]))
-        master.mul_(1 - learning_rate * decay).add_(update, alpha=-learning_rate * scale)
-        if parameter.dtype != torch.float32:
-            parameter.copy_(master)
+        config, master = self._config, self._master[name]
+        pointed = self._direction(grad.contiguous(), self._momentum[name], config.momentum, grad_scale, parameter.dtype)
+        direction_BMN = matrices(name, pointed)
+        update = orthogonalize(direction_BMN, config.newton_schulz_steps).reshape(master.shape).contiguous()
+        rate = learning_rate * 0.2 * math.sqrt(max(direction_BMN.shape[-2:]))
+        self._apply(update, master, parameter, 1 - learning_rate * config.weight_decay, rate)
 
     def zero_grad(self) -> None:
         for parameter in self._parameters.values():
@@ -71,6 +72,20 @@ class Muon:
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         restore(self.state_dict(), state, "Muon")
+
+
+def direction(grad: Tensor, momentum: Tensor, beta: float, grad_scale: float, dtype: torch.dtype) -> Tensor:
+    """Moves `momentum` (fp32, in place) towards the scaled gradient; the Nesterov look-ahead in `dtype`."""
+    exact = grad.float() * grad_scale
+    momentum.lerp_(exact, 1 - beta)
+    return exact.lerp_(momentum, beta).to(dtype)
+
+
+def apply(update: Tensor, master: Tensor, parameter: Tensor, decay: float, rate: float) -> None:
+    """master = decay * master - rate * update, in place, rounded into the parameter unless it is its own master."""
+    master.mul_(decay).add_(update, alpha=-rate)
+    if parameter.dtype != torch.float32:
+        parameter.copy_(master)
 
 
 def takes_muon(name: str, parameter: Tensor) -> bool:
@@ -93,7 +108,7 @@ def orthogonalize(x_BMN: Tensor, steps: int) -> Tensor:
     """
     a, b, c = QUINTIC
     wide = x_BMN.shape[-2] <= x_BMN.shape[-1]
-    x = x_BMN if wide else x_BMN.mT  # the Gram matrix of the shorter side is the smaller one
+    x = (x_BMN if wide else x_BMN.mT).contiguous()  # the Gram matrix of the shorter side is the smaller one
     x = x / torch.linalg.vector_norm(x.float(), dim=(-2, -1), keepdim=True).clamp(min=1e-30).to(x.dtype)
     for _ in range(steps):
         gram = x @ x.mT

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from axk1.model.native import kind, load, pointer
 
-__all__ = ["global_norm", "update"]
+__all__ = ["global_norm", "muon_apply", "muon_direction", "update"]
 
 
 class _Step(ctypes.Structure):
@@ -43,6 +43,24 @@ def update(
     load().axk1_adamw(
         *(ctypes.byref(settings), pointer(master), pointer(exp_avg), pointer(exp_avg_sq)),
         *(pointer(grad), kind(grad), pointer(param), kind(param), ctypes.c_int64(master.numel())),
+    )
+
+
+def muon_direction(grad: Tensor, momentum: Tensor, beta: float, grad_scale: float, dtype: torch.dtype) -> Tensor:
+    """`muon.direction` in one pass over contiguous tensors of one shape."""
+    out = torch.empty_like(momentum, dtype=dtype)
+    load().axk1_muon_direction(
+        *(pointer(grad), kind(grad), pointer(momentum), pointer(out), kind(out)),
+        *(ctypes.c_float(beta), ctypes.c_float(grad_scale), ctypes.c_int64(out.numel())),
+    )
+    return out
+
+
+def muon_apply(update: Tensor, master: Tensor, parameter: Tensor, decay: float, rate: float) -> None:
+    """`muon.apply` in one pass over contiguous tensors of one shape."""
+    load().axk1_muon_apply(
+        *(pointer(update), kind(update), pointer(master), pointer(parameter), kind(parameter)),
+        *(ctypes.c_float(decay), ctypes.c_float(rate), ctypes.c_int64(master.numel())),
     )
 
 

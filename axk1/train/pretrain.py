@@ -55,7 +55,10 @@ def pretrain(
 def _model(config: PretrainConfig, operators: Operators | None) -> Transformer:
     wanted = config.model.config()
     if config.start is None:
-        return Transformer(wanted, operators)
+        model = Transformer(wanted, operators)
+        if config.model.embedding_std is not None:
+            torch.nn.init.normal_(model.model.embed_tokens.weight, std=config.model.embedding_std)
+        return model
     model = load(config.start, torch.float32, operators, mtp=wanted.num_nextn_predict_layers > 0)
     require_same(wanted, to_mapping(model.config), str(config.start))
     return model

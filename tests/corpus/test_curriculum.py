@@ -113,7 +113,8 @@ def test_plain_text_form():
     texts = [(item, as_text(item)) for item in islice(exercises(2, "train"), 1000)]
     with_reasoning = 0
     for item, text in texts:
-        assert text.startswith(item.question + "\n")
+        tools = [f"{tool.name}({', '.join(tool.parameters)})" for tool in item.tools]
+        assert text.startswith("\n".join([*tools, item.question]) + "\n")
         if item.call:
             assert json.loads(text.split("\n")[-1]) == {"name": item.call.name, "arguments": dict(item.call.arguments)}
         else:

@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from axk1.model import native
+from axk1.train import native_update
 from axk1.train.adamw import AdamW
-from axk1.train.muon import QUINTIC, Muon, matrices, orthogonalize, takes_muon
+from axk1.train.muon import QUINTIC, Muon, apply, direction, matrices, orthogonalize, takes_muon
 from axk1.train.optimizer import OptimizerConfig
 
 
@@ -118,3 +120,22 @@ def test_the_rest_is_adamw_and_the_state_restores_bit_for_bit() -> None:
     run(second_params, second, range(3, 5))
     for name, parameter in whole.items():
         assert torch.equal(parameter, second_params[name])
+
+
+@pytest.mark.skipif(not native.available(), reason="no C compiler")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_kernels_do_what_the_plain_passes_do(dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(1)
+    grad, momentum, update, master = (torch.randn(3, 50, 9, generator=generator) for _ in range(4))
+    momenta, masters = [momentum.clone(), momentum.clone()], [master.clone(), master.clone()]
+    pointed = [
+        way(grad.to(dtype), moved, 0.95, 0.3, dtype)
+        for way, moved in zip((direction, native_update.muon_direction), momenta, strict=True)
+    ]
+    parameters = [one if dtype == torch.float32 else one.to(dtype) for one in masters]
+    for way, one, parameter in zip((apply, native_update.muon_apply), masters, parameters, strict=True):
+        way(update.to(dtype), one, parameter, 0.99, 0.02)
+    torch.testing.assert_close(momenta[1], momenta[0], rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(masters[1], masters[0], rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(pointed[1], pointed[0])
+    torch.testing.assert_close(parameters[1], parameters[0])

@@ -30,6 +30,11 @@ void axk1_combine(const void *y, const int64_t *slot, const float *weight, void 
 void axk1_combine_backward(const void *g, const void *y, const int64_t *slot, const float *weight, void *gy, float *gweight,
                            int kind, int64_t n, int64_t k, int64_t d);
 
+/* gemm.c: the experts' products in bfloat16; 0 where the CPU lacks the instruction (then torch multiplies). */
+int axk1_has_grouped_gemm(void);
+void axk1_grouped_gemm(const void *a, const void *b, void *out, const int64_t *counts, int64_t experts, int64_t depth, int64_t width, int transposed);
+void axk1_grouped_weight_gradient(const void *g, const void *x, void *out, const int64_t *counts, int64_t experts, int64_t height, int64_t width);
+
 /* attention.c: MLA heads. q_BTHQ with Q = nope + rope, kv_BTHC with C = nope + value, k_rope_BTR shared by all heads. */
 typedef struct { int64_t b, t, h, nope, rope, value; } axk1_heads;
 void axk1_split_heads(const axk1_heads *shape, const void *q, const void *kv, const void *k_rope, const float *cosine, const float *sine,
@@ -49,6 +54,9 @@ void axk1_cross_entropy(void *logits, int kind, const int64_t *targets, float *l
 /* optimizer.c: one pass over one tensor. */
 typedef struct { float lr, beta1, beta2, eps, weight_decay, correction1, correction2, grad_scale; } axk1_adamw_step;
 void axk1_adamw(const axk1_adamw_step *step, float *master, float *m, float *v, const void *grad, int grad_kind, void *param, int param_kind, int64_t count);
+/* Muon around its orthogonalisation: Nesterov momentum in, then master = decay * master - rate * update. */
+void axk1_muon_direction(const void *grad, int grad_kind, float *momentum, void *direction, int kind, float beta, float grad_scale, int64_t count);
+void axk1_muon_apply(const void *update, int update_kind, float *master, void *param, int param_kind, float decay, float rate, int64_t count);
 double axk1_sum_of_squares(const void *x, int kind, int64_t count, double *scratch);
 
 int axk1_threads(void);

@@ -1,0 +1,70 @@
+"""The pages' tables are complete and their links lead somewhere."""
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+
+from axk1.arch import PRESETS, facts
+from axk1.cli.recipe import Recipe
+from axk1.corpus.curriculum import FAMILIES
+
+DOCS = Path(__file__).parents[2] / "docs"
+SHARED = ("model", "training")  # tables of pretrain.toml and sft.toml alike
+ROW = re.compile(r"^\| `([^`]+)` \| (.+?) \|$", re.MULTILINE)
+
+
+def rows(page: str) -> dict[str, list[str]]:
+    """The tables' rows whose first cell is code, by that code."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return {name: cells.split(" | ") for name, cells in ROW.findall(text)}
+
+
+def keys(cls: type, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Every key of a settings class, and its default as the page shows it; what several stages share stands once."""
+    hints = get_type_hints(cls)
+    for field in dataclasses.fields(cls):
+        nested = [kind for kind in (hints[field.name], *get_args(hints[field.name])) if dataclasses.is_dataclass(kind)]
+        name = field.name if field.name in SHARED else f"{prefix}{field.name}"
+        if nested:
+            yield from keys(nested[0], f"{name}.")
+        elif prefix:
+            yield name, shown(field)
+
+
+def shown(field: "dataclasses.Field[Any]") -> str:
+    if field.default is not dataclasses.MISSING:
+        default = field.default
+    elif field.default_factory is not dataclasses.MISSING:
+        default = field.default_factory()
+    else:
+        return "required"
+    return "" if default in (None, "", {}) else f"`{json.dumps(default)}`"
+
+
+def test_every_recipe_key_is_in_the_table_with_its_default() -> None:
+    assert {name: cells[0] for name, cells in rows("rooms/recipes.md").items()} == dict(keys(Recipe))
+
+
+def test_every_family_is_in_the_table_with_its_title() -> None:
+    assert {name: cells[0] for name, cells in rows("rooms/corpus.md").items()} == {
+        family.name: family.title_ko for family in FAMILIES.values()
+    }
+
+
+def test_every_preset_is_in_the_table_with_its_figures() -> None:
+    figures = {name: facts(config, name) for name, config in PRESETS.items()}
+    assert {name: cells[:3] for name, cells in rows("rooms/arch.md").items()} == {
+        name: [f"{one.parameters:,}", f"{one.active_parameters:,}", f"{one.kv_cache_bytes['bf16']:,} B"]
+        for name, one in figures.items()
+    }
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: str(page.relative_to(DOCS)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
