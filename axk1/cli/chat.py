@@ -84,6 +84,9 @@ def _talk(options: argparse.Namespace, say: Words, console: Console) -> Talk:
         return generator.stream(prompt, options.max_new_tokens, eos, options.temperature, options.top_p, next(turn))
 
     context = model.config.max_position_embeddings - options.max_new_tokens
+    if context <= 0:
+        longest = model.config.max_position_embeddings
+        raise ValueError(f"--max-new-tokens {options.max_new_tokens} leaves no room: the context is {longest} tokens")
     messages = [Message("system", options.system)] if options.system else []
     return Talk(tokenizer, stream, context, options.think, _tools(options.tools), messages)
 

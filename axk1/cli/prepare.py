@@ -47,7 +47,7 @@ def make_tokenizer(job: Job) -> Mapping[str, Any]:
     """tokenizer/: trained on a sample of documents and of conversations."""
     settings = job.recipe.tokenizer
     there = job.run.summary("corpus")["train"]["bytes"]
-    texts = _sample(job.folder("corpus"), settings.sample_bytes, settings.sample_bytes / there)
+    texts = _sample(job.folder("corpus"), settings.sample_bytes, settings.sample_bytes / max(there, 1))
     tokenizer = train(texts, settings.vocab_size)
     tokenizer.save(job.folder("tokenizer"))
     job.tell(f"어휘 {tokenizer.vocab_size:,}개", f"{tokenizer.vocab_size:,} entries")

@@ -122,7 +122,7 @@ def _text_records(path: Path, source: Source) -> Records:
 def _text_row(parts: list[str], source: Source) -> Row:
     if len(source.fields) > 1 or source.only:
         raise CorpusError(f"{source.path}: a .txt file has no fields to choose or to join")
-    return {source.fields[0]: "\n".join(parts).strip("\n")}
+    return {source.fields[0]: "\n".join(parts).strip("\r\n")}
 
 
 def _parquet_records(path: Path, source: Source) -> Records:

@@ -91,11 +91,6 @@ def steered_bias(bias_LE: Tensor, load_LE: Tensor, rate: float) -> Tensor:
     return moved_LE - moved_LE.mean(-1, keepdim=True)
 
 
-def dead_experts(load_LE: Tensor) -> Tensor:
-    """How many experts of each layer got no token at all: int64 [L]."""
-    return (load_LE == 0).sum(-1)
-
-
 def overload(load_LE: Tensor) -> Tensor:
     """The busiest expert's load over the layer's mean, minus 1 (MaxVio of arXiv 2408.15664): float32 [L], 0 is even."""
     load_LE = load_LE.float()

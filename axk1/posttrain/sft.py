@@ -33,6 +33,10 @@ class SftConfig:
     model: ModelChoice | None = None
     too_long: TooLong = "error"
 
+    def __post_init__(self) -> None:
+        if self.model is not None and self.model.embedding_std is not None:
+            raise ValueError("model.embedding_std is for random weights: fine-tuning starts from trained ones")
+
 
 def sft(
     config: SftConfig,

@@ -198,3 +198,8 @@ def test_a_hub_dataset_is_streamed(monkeypatch):
     found = _read("hf:org/name", config="ko", split="test")
     assert asked == [("org/name", "ko", "test", True)]
     assert found == [Document("안녕", "org/name:1", "name"), Document("세상", "org/name:2", "name")]
+
+
+def test_lines_of_a_text_file_are_alike_whatever_ends_them(tmp_path):
+    (tmp_path / "a.txt").write_bytes("같은 줄\r\n다른 줄\r\n같은 줄".encode())
+    assert [one.text for one in _read(tmp_path / "a.txt", text_unit="line")] == ["같은 줄", "다른 줄", "같은 줄"]

@@ -149,6 +149,9 @@ def test_chat_without_a_terminal_answers_samples_and_ends(whole: Path) -> None:
 
 
 def test_chat_answers_a_question_that_is_asked(whole: Path) -> None:
+    refused = call("chat", whole / "model", "--ask", "1+1은?", "--max-new-tokens", "900000")
+    assert refused.returncode == 2
+    assert "leaves no room" in refused.stderr
     done = call("chat", whole / "model", "--ask", "1+1은?", "--max-new-tokens", "4", "--think")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("> 1+1은?\n")

@@ -39,5 +39,5 @@ def test_the_two_commands_stand_on_the_first_screen(name: str) -> None:
 
 
 def test_the_page_of_the_command_lists_every_verb() -> None:
-    page = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/rooms/cli.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)[: len(VERBS)] == list(VERBS)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from axk1.arch import ModelConfig
-from axk1.model.router import Router, RouterOutput, balance_loss, dead_experts, load, overload, steered_bias
+from axk1.model.router import Router, RouterOutput, balance_loss, load, overload, steered_bias
 
 
 def route_by_hand(router: Router, x_D: Tensor) -> dict[int, float]:
@@ -124,12 +124,11 @@ def test_bias_updates_even_out_a_skewed_router(config: Any) -> None:
     assert float(after) < 0.15
 
 
-def test_load_dead_experts_and_overload() -> None:
+def test_load_and_overload() -> None:
     route = RouterOutput(torch.tensor([[0, 3], [0, 1], [0, 3]]), torch.ones(3, 2), torch.rand(3, 5))
     load_E = load(route, torch.ones(1, 3, dtype=torch.bool))
     assert load_E.tolist() == [3, 1, 0, 2, 0]
     load_LE = torch.stack((load_E, torch.tensor([2, 1, 1, 1, 1])))
-    assert dead_experts(load_LE).tolist() == [2, 0]
     assert overload(load_LE).tolist() == pytest.approx([3 / 1.2 - 1, 2 / 1.2 - 1])
 
 

@@ -160,3 +160,8 @@ def test_samples_longer_than_a_row_are_an_error_or_left_out(shards: Path, start:
     with pytest.raises(ValueError, match="longer than"):
         tune(SftConfig(short), shards, start, tmp_path / "run")
     assert tune(SftConfig(short, too_long="drop"), shards, start, tmp_path / "other").summary.steps == 2
+
+
+def test_fine_tuning_does_not_begin_from_random_weights() -> None:
+    with pytest.raises(ValueError, match="embedding_std is for random weights"):
+        SftConfig(TRAINING, ModelChoice("nano", embedding_std=1.0))
