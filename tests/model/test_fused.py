@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from axk1.model.fused import FusedOperators, first_visible
+from axk1.model.fused_experts import grouped_gemm, grouped_weight_gradient
 from axk1.model.native import NativeUnavailableError, load
 from axk1.model.plain import PlainOperators
 
@@ -132,3 +133,16 @@ def test_results_do_not_change_from_run_to_run() -> None:
         grads.append(leaf.grad)
     assert grads[0] is not None
     assert all(torch.equal(grads[0], g) for g in grads if g is not None)
+
+
+@pytest.mark.parametrize("counts", [[5, 0, 7], [13, 1, 50], [0, 0, 1], [97, 40, 12]])
+@pytest.mark.parametrize(("a", "b"), [(6, 10), (64, 96), (130, 33)])  # widths under, at and over a strip of 32
+def test_grouped_products_equal_one_product_per_expert(counts: list[int], a: int, b: int) -> None:
+    x, g = torch.randn(sum(counts), a).bfloat16(), torch.randn(sum(counts), b).bfloat16()
+    weight = torch.randn(len(counts), a, b).bfloat16()
+    pieces = list(zip(x.float().split(counts), g.float().split(counts), weight.float(), strict=True))
+    forward = torch.cat([rows @ matrix for rows, _, matrix in pieces])
+    gradient = torch.stack([rows.T @ grads for rows, grads, _ in pieces])
+    for view in (weight, weight.mT.contiguous().mT):  # as it lies, and as a transposed view
+        assert relative(grouped_gemm(x, view, counts), forward) < 4e-3  # one rounding to 8 bits
+    assert relative(grouped_weight_gradient(x, g, counts, weight), gradient) < 4e-3
