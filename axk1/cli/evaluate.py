@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from axk1.cli import screen
 from axk1.cli.grade import Wanted, grade, save
 from axk1.cli.recipe import EvalsConfig
 from axk1.cli.words import Words
@@ -23,7 +24,7 @@ def evaluate(argv: list[str], say: Words) -> int:
     wanted = Wanted(
         settings, options.plugin, tuple(options.task), sources, tasks=not options.text or bool(options.task)
     )
-    console = Console(highlight=False)
+    console = screen.console()
     graded = grade(options.folder, wanted, say, Console(stderr=True) if options.json else console)
     if options.out:
         save(graded, options.out)

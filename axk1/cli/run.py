@@ -6,8 +6,7 @@ import shlex
 import time
 from pathlib import Path
 
-from rich.console import Console
-
+from axk1.cli import screen
 from axk1.cli.job import Job, Stage
 from axk1.cli.machine import operators
 from axk1.cli.recipe import Recipe, load_recipe
@@ -83,7 +82,7 @@ def _settings(recipe: Recipe) -> dict[str, object]:
 
 
 def _run(recipe: Recipe, stages: list[Stage], folder: Path, say: Words) -> None:
-    console = Console(highlight=False, stderr=False)
+    console = screen.console()
     folder_of_run = Run.open(folder, _settings(recipe), recipe.pretrain.training.seed)
     try:
         job = Job(recipe, folder_of_run, say, console, operators(say, console))

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from rich.box import SIMPLE
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -58,8 +59,8 @@ def tables(report: Report, language: Language) -> Group:
 
 def _tasks(report: Report, language: Language) -> Table:
     words = _WORDS[language]
-    table = Table(caption=words["note"], show_footer=True)
-    table.add_column(words["task"], words["mean"])
+    table = Table(caption=words["note"], show_footer=True, box=SIMPLE)
+    table.add_column(words["task"], words["mean"], no_wrap=True)
     table.add_column(words["count"], justify="right")
     for mode in MODES:
         table.add_column(words[mode], f"{report.mean(mode):.1%}", justify="right")
