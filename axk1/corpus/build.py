@@ -24,7 +24,6 @@ from axk1.corpus.curriculum import as_text, exercises
 from axk1.corpus.documents import Document, JsonLines, Ledger, Reject, Step
 from axk1.corpus.exercise import Side
 from axk1.corpus.exercise_file import write_exercises
-from axk1.corpus.families.copying import repetitions
 from axk1.corpus.measure import Amount
 from axk1.corpus.mix import mixed
 from axk1.corpus.narrative import narratives
@@ -50,24 +49,22 @@ def silent(_name: str, _count: int) -> None:
 class Curriculum:
     """How much of the built-in curriculum, training side.
 
-    For pre-training: documents are exercises as plain text, narratives are passages, repetitions teach to look back.
-    exercises are for fine-tuning.
+    documents: exercises as plain text, and narratives: passages, both for pre-training; exercises: for fine-tuning.
     """
 
     documents: int = 0
     narratives: int = 0
-    repetitions: int = 0
     exercises: int = 0
     weights: Mapping[str, float] = field(default_factory=dict)  # per family; empty = the curriculum's own
 
     def __post_init__(self) -> None:
-        if min(self.documents, self.narratives, self.repetitions, self.exercises) < 0:
-            raise ValueError("curriculum: documents, narratives, repetitions and exercises must not be negative")
+        if min(self.documents, self.narratives, self.exercises) < 0:
+            raise ValueError("curriculum: documents, narratives and exercises must not be negative")
 
     @property
     def texts(self) -> int:
-        """Documents of all kinds."""
-        return self.documents + self.narratives + self.repetitions
+        """Documents of both kinds."""
+        return self.documents + self.narratives
 
 
 @dataclass(frozen=True)
@@ -212,15 +209,13 @@ def _counted(documents: Iterator[Document], counter: "itertools.count[int]") -> 
 
 def _generated(config: CorpusConfig, side: Side) -> Iterator[Document]:
     wanted = config.curriculum
-    parts = (wanted.documents, wanted.narratives, wanted.repetitions)
-    documents, passages, repeated = parts if side == "train" else (_held_out(count, config) for count in parts)
+    parts = (wanted.documents, wanted.narratives)
+    documents, passages = parts if side == "train" else (_held_out(count, config) for count in parts)
     drawn = exercises(config.seed, side, wanted.weights or None)
     for number, exercise in enumerate(itertools.islice(drawn, documents), start=1):
         yield Document(as_text(exercise), f"{side}:{number}", f"curriculum/{exercise.family}")
     for number, text in enumerate(itertools.islice(narratives(config.seed, side), passages), start=1):
         yield Document(text, f"{side}:narrative:{number}", "curriculum/narrative")
-    for number, text in enumerate(itertools.islice(repetitions(config.seed, side), repeated), start=1):
-        yield Document(text, f"{side}:repetition:{number}", "curriculum/repetition")
 
 
 def _write_exercises(config: CorpusConfig, folder: Path, progress: Progress) -> tuple[int, int]:

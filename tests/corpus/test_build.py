@@ -13,7 +13,6 @@ from axk1.corpus.build import CorpusConfig, Curriculum, build
 from axk1.corpus.curriculum import as_text, exercises
 from axk1.corpus.documents import JsonLines, read_documents
 from axk1.corpus.exercise_file import read_exercises
-from axk1.corpus.families.copying import repetitions
 from axk1.corpus.narrative import narratives
 from axk1.corpus.source import Source
 from axk1.corpus.streams import CorpusError
@@ -92,15 +91,13 @@ def test_shares_are_of_the_total(texts, tmp_path):
 
 
 def test_the_curriculum_gives_documents_and_exercises_of_both_sides(tmp_path):
-    config = CorpusConfig(seed=3, validation_fraction=0.1, curriculum=Curriculum(200, 30, 20, 100))
+    config = CorpusConfig(seed=3, validation_fraction=0.1, curriculum=Curriculum(200, 30, 100))
     report = build(config, tmp_path / "out")
     expected = [as_text(one) for one in itertools.islice(exercises(3, "train"), 200)]
     expected += itertools.islice(narratives(3, "train"), 30)
-    expected += itertools.islice(repetitions(3, "train"), 20)
     assert _texts(tmp_path / "out/train.jsonl.zst") == expected
     held_out = [as_text(one) for one in itertools.islice(exercises(3, "held_out"), 20)]
     held_out += itertools.islice(narratives(3, "held_out"), 3)
-    held_out += itertools.islice(repetitions(3, "held_out"), 2)
     assert _texts(tmp_path / "out/validation.jsonl.zst") == held_out
     kept = list(read_exercises(tmp_path / "out/exercises_train.jsonl.zst"))
     assert kept == list(itertools.islice(exercises(4, "train"), 100))
@@ -108,14 +105,13 @@ def test_the_curriculum_gives_documents_and_exercises_of_both_sides(tmp_path):
     assert (report.exercises_train, report.exercises_validation) == (100, 10)
     assert {document.source for document in read_documents(tmp_path / "out/train.jsonl.zst")} == {
         "curriculum/narrative",
-        "curriculum/repetition",
         *(f"curriculum/{one.family}" for one in itertools.islice(exercises(3, "train"), 200)),
     }
 
 
 def test_progress_ends_at_the_number_of_documents(texts, tmp_path):
     seen: dict[str, int] = {}
-    config = CorpusConfig(validation_fraction=0.2, sources=(Source(str(texts)),), curriculum=Curriculum(10, 0, 0, 5))
+    config = CorpusConfig(validation_fraction=0.2, sources=(Source(str(texts)),), curriculum=Curriculum(10, 0, 5))
     build(config, tmp_path / "out", seen.__setitem__)
     assert seen == {"texts": 200, "curriculum": 12, "exercises_train": 5, "exercises_validation": 1}
 

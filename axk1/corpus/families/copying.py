@@ -8,7 +8,6 @@ rewriting rest on the same skill.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 from axk1.corpus.exercise import Attempt, Exercise, Family, Side, side_of
 from axk1.corpus.families.grading import same_text
@@ -33,7 +32,7 @@ _LOOK_UP = (
     "{list}. 여기에서 {key}에 해당하는 값은?",
     "목록: {list}. {key_topic} 무엇이에요?",
 )
-_MOST_WORDS, _MOST_ENTRIES, _REPEATED_WORDS = 7, 5, (4, 12)
+_MOST_WORDS, _MOST_ENTRIES = 7, 5
 
 
 def _word(rng: random.Random) -> str:
@@ -63,14 +62,6 @@ def _make_copy(rng: random.Random, side: Side) -> Exercise:
         answer=phrase,
         keys=(f"copy {phrase}",),
     )
-
-
-def repetitions(seed: int, side: Side) -> Iterator[str]:
-    """Lines of new words, each said twice: plain text in which only looking back predicts the second half."""
-    rng = random.Random(f"repetition {seed} {side}")
-    while True:
-        line = " ".join(_words(rng, rng.randint(*_REPEATED_WORDS), side))
-        yield f"{line}\n{line}"
 
 
 def _make_lookup(rng: random.Random, side: Side) -> Exercise:
