@@ -3,7 +3,7 @@
 The keys after a block's last query are never multiplied, the probabilities are kept for the backward pass.
 
 Shape letters: B sequences, T positions, H heads, Z = B * H, Q query/key head size, C nope + value, V value head size,
-R rotary size, P = R / 2, q queries of a block, A = H * V.
+R rotary size, P = R / 2, q queries of a block, e keys up to its last query, A = H * V.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ class Attention(torch.autograd.Function):
         )
         g_ZTV = g_BTHV.transpose(1, 2).contiguous().view_as(v_ZTV)
         gq_ZTQ = torch.empty_like(q_ZTQ)
-        gk_ZTQ = torch.zeros_like(k_ZTQ, dtype=torch.float32)
-        gv_ZTV = torch.zeros_like(v_ZTV, dtype=torch.float32)
-        for start, p_ZqT in zip(range(0, s.t, QUERY_BLOCK), blocks, strict=True):
+        gk_ZTQ = gv_ZTV = torch.empty(0)
+        # The last block sees every key: it makes the sums, the others add to them in float32.
+        for start, p_ZqT in reversed(list(zip(range(0, s.t, QUERY_BLOCK), blocks, strict=True))):
             end = start + p_ZqT.shape[1]
             gs_ZqT = torch.bmm(g_ZTV[:, start:end], v_ZTV[:, :end].transpose(1, 2))
             load().axk1_softmax_backward(
@@ -86,8 +86,13 @@ class Attention(torch.autograd.Function):
                 *(c_int64(start), c_int64(s.t)),
             )
             torch.bmm(gs_ZqT, k_ZTQ[:, :end], out=gq_ZTQ[:, start:end])
-            gk_ZTQ[:, :end] += torch.bmm(gs_ZqT.transpose(1, 2), q_ZTQ[:, start:end])
-            gv_ZTV[:, :end] += torch.bmm(p_ZqT.transpose(1, 2), g_ZTV[:, start:end])
+            gk_ZeQ = torch.bmm(gs_ZqT.transpose(1, 2), q_ZTQ[:, start:end])
+            gv_ZeV = torch.bmm(p_ZqT.transpose(1, 2), g_ZTV[:, start:end])
+            if end == s.t:
+                gk_ZTQ, gv_ZTV = gk_ZeQ.float(), gv_ZeV.float()
+            else:
+                gk_ZTQ[:, :end] += gk_ZeQ
+                gv_ZTV[:, :end] += gv_ZeV
         return *merge_heads(s, gq_ZTQ, gk_ZTQ.to(q_ZTQ.dtype), gv_ZTV.to(q_ZTQ.dtype), cos_TP, sin_TP), *(None,) * 4
 
 

@@ -73,16 +73,39 @@ static void pack_rows(const uint16_t *b, int64_t step, int64_t depth, int64_t co
     }
 }
 
+/* A square of 16 x 16 pairs, rows `step` pairs apart, transposed to rows STRIP apart. */
+static void transpose(const uint32_t *from, int64_t step, uint32_t *to) {
+    __m512i r[16], t[16];
+    for (int i = 0; i < 16; i++) r[i] = _mm512_loadu_si512(from + i * step);
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4) {
+        r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+        r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+        r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+        r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+    }
+    for (int i = 0; i < 4; i++)
+        for (int half = 0; half < 16; half += 8) {
+            t[half + i] = _mm512_shuffle_i32x4(r[half + i], r[half + i + 4], 0x88);
+            t[half + i + 4] = _mm512_shuffle_i32x4(r[half + i], r[half + i + 4], 0xdd);
+        }
+    for (int i = 0; i < 8; i++) {
+        _mm512_storeu_si512(to + i * STRIP, _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88));
+        _mm512_storeu_si512(to + (i + 8) * STRIP, _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd));
+    }
+}
+
 /* packed[k][j] = the pair k of row j: b holds the strip's columns as rows of `depth` numbers. */
 static void pack_columns(const uint16_t *b, int64_t depth, int64_t columns, uint32_t *packed) {
-    int64_t pairs = depth / 2;
-    if (columns < STRIP) memset(packed, 0, (size_t)(pairs * STRIP) * 4);
-    for (int64_t k0 = 0; k0 < pairs; k0 += 16)
-        for (int64_t j = 0; j < columns; j++) {
-            const uint32_t *row = (const uint32_t *)(b + j * depth);
-            int64_t end = k0 + 16 < pairs ? k0 + 16 : pairs;
-            for (int64_t k = k0; k < end; k++) packed[k * STRIP + j] = row[k];
-        }
+    const uint32_t *rows = (const uint32_t *)b;
+    int64_t pairs = depth / 2, squares = columns == STRIP ? pairs / 16 * 16 : 0;
+    for (int64_t k = 0; k < squares; k += 16)
+        for (int64_t j = 0; j < STRIP; j += 16) transpose(rows + j * pairs + k, pairs, packed + k * STRIP + j);
+    for (int64_t k = squares; k < pairs; k++)
+        for (int64_t j = 0; j < STRIP; j++) packed[k * STRIP + j] = j < columns ? rows[j * pairs + k] : 0;
 }
 
 typedef struct { int64_t expert, first_row, rows, column; } task;
