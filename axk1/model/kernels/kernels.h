@@ -16,8 +16,6 @@ enum { AXK1_F32 = 0, AXK1_BF16 = 1 };
 void axk1_rms_norm(const void *x, int x_kind, const float *weight, void *y, int y_kind, float *inverse, int64_t n, int64_t d, float eps);
 void axk1_rms_norm_backward(const void *g, int g_kind, const void *x, int x_kind, const float *weight, const float *inverse,
                             void *gx, float *gw, float *scratch, int64_t n, int64_t d);
-/* out = a + b, where a and out have one kind and b another. */
-void axk1_add(const void *a, int a_kind, const void *b, int b_kind, void *out, int64_t count);
 
 /* swiglu.c: y_ND = silu(gate) * up, where gate and up are the halves of x_N2D. */
 void axk1_swiglu(const void *x, void *y, int kind, int64_t n, int64_t d);

@@ -45,17 +45,3 @@ void axk1_rms_norm_backward(const void *g, int g_kind, const void *x, int x_kind
     for (int t = 1; t < threads; t++)
         for (int64_t j = 0; j < d; j++) gw[j] += scratch[t * d + j];
 }
-
-enum { BLOCK = 1024 };
-
-void axk1_add(const void *a, int a_kind, const void *b, int b_kind, void *out, int64_t count) {
-#pragma omp parallel for schedule(static)
-    for (int64_t start = 0; start < count; start += BLOCK) {
-        float left[BLOCK], right[BLOCK], sum[BLOCK];
-        int64_t d = count - start < BLOCK ? count - start : BLOCK;
-        const float *u = load_row(row_at(a, a_kind, start), a_kind, left, d);
-        const float *v = load_row(row_at(b, b_kind, start), b_kind, right, d);
-        for (int64_t j = 0; j < d; j++) sum[j] = u[j] + v[j];
-        store_row(row_at_mut(out, a_kind, start), a_kind, sum, d);
-    }
-}
