@@ -25,7 +25,7 @@ from axk1.corpus.curriculum import as_text, exercises
 from axk1.model.fused import FusedOperators
 from axk1.model.transformer import Transformer
 from axk1.train.optimizer import OptimizerConfig
-from axk1.train.precision import cast_parameters, parameter_dtype, prepare_process
+from axk1.train.precision import parameter_dtype, prepare_process
 
 BATCH, SEQ_LEN, LEARNING_RATE = 4, 256, 1e-3
 
@@ -57,7 +57,7 @@ def theirs(model: AXK1ForCausalLM, data: list[Tensor]) -> list[float]:
 
 
 def ours(model: Transformer, data: list[Tensor]) -> list[float]:
-    cast_parameters(model, parameter_dtype("auto"))
+    model.cast(parameter_dtype("auto"))
     optimizer = registry.load("optimizer", "adamw")(dict(model.named_parameters()), settings())
     losses = []
     for rows in data:

@@ -13,7 +13,7 @@ from axk1.arch import ModelConfig, preset
 from axk1.model.fused import FusedOperators
 from axk1.model.transformer import Transformer
 from axk1.train.optimizer import OptimizerConfig
-from axk1.train.precision import cast_parameters, parameter_dtype, prepare_process
+from axk1.train.precision import parameter_dtype, prepare_process
 
 
 def same_active_dense(config: ModelConfig) -> ModelConfig:
@@ -33,7 +33,7 @@ def main(kind: str, name: str) -> None:
     torch.manual_seed(0)
     config = preset(name) if kind == "sparse" else same_active_dense(preset(name))
     model = Transformer(config, FusedOperators())
-    cast_parameters(model, parameter_dtype("auto"))
+    model.cast(parameter_dtype("auto"))
     optimizer = registry.load("optimizer", "adamw")(dict(model.named_parameters()), OptimizerConfig())
     rows = torch.randint(0, config.vocab_size, (BATCH[name], SEQ_LEN + 1))
     tokens_BT, targets_BT = rows[:, :-1].contiguous(), rows[:, 1:].contiguous()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from axk1.arch.config import ModelConfig, RopeParameters
@@ -64,13 +65,12 @@ _BASE = ModelConfig(
     v_head_dim=128,
     max_position_embeddings=8192,
 )
-# One dense and one sparse layer of A.X K1 at full width
-_SLICE = ModelConfig(
-    vocab_size=8192,
+_K1 = ModelConfig(
+    vocab_size=163840,
     hidden_size=7168,
     intermediate_size=18432,
     moe_intermediate_size=2048,
-    num_hidden_layers=2,
+    num_hidden_layers=61,
     num_attention_heads=64,
     num_key_value_heads=64,
     n_routed_experts=192,
@@ -82,7 +82,22 @@ _SLICE = ModelConfig(
     qk_nope_head_dim=128,
     qk_rope_head_dim=64,
     v_head_dim=128,
+    max_position_embeddings=131072,
+    bos_token_id=163691,
+    eos_token_id=163691,
+    rope_parameters=RopeParameters(
+        rope_type="yarn", factor=4.0, original_max_position_embeddings=32768, mscale=1.0, mscale_all_dim=0.0
+    ),
+)
+# One dense and one sparse layer of A.X K1 at full width
+_SLICE = replace(
+    _K1,
+    vocab_size=8192,
+    num_hidden_layers=2,
     max_position_embeddings=8192,
+    bos_token_id=ModelConfig.bos_token_id,
+    eos_token_id=ModelConfig.eos_token_id,
+    rope_parameters=RopeParameters(),
 )
 # Kanana-2-30B-A3B and its kin
 _30B_A3B = ModelConfig(
@@ -127,53 +142,20 @@ _MOONLIGHT = ModelConfig(
     rms_norm_eps=1e-5,
     rope_parameters=RopeParameters(rope_theta=50_000.0),
 )
-_DEEPSEEK_V3 = ModelConfig(
+_DEEPSEEK_V3 = replace(
+    _K1,
     model_type="deepseek_v3",
     vocab_size=129280,
-    hidden_size=7168,
-    intermediate_size=18432,
-    moe_intermediate_size=2048,
-    num_hidden_layers=61,
     num_attention_heads=128,
     num_key_value_heads=128,
     n_routed_experts=256,
-    num_experts_per_tok=8,
-    n_group=8,
-    topk_group=4,
-    q_lora_rank=1536,
-    kv_lora_rank=512,
-    qk_nope_head_dim=128,
-    qk_rope_head_dim=64,
-    v_head_dim=128,
     max_position_embeddings=163840,
     first_k_dense_replace=3,
     num_nextn_predict_layers=1,
+    bos_token_id=ModelConfig.bos_token_id,
+    eos_token_id=ModelConfig.eos_token_id,
     rope_parameters=RopeParameters(
         rope_type="yarn", factor=40.0, original_max_position_embeddings=4096, mscale=1.0, mscale_all_dim=1.0
-    ),
-)
-_K1 = ModelConfig(
-    vocab_size=163840,
-    hidden_size=7168,
-    intermediate_size=18432,
-    moe_intermediate_size=2048,
-    num_hidden_layers=61,
-    num_attention_heads=64,
-    num_key_value_heads=64,
-    n_routed_experts=192,
-    num_experts_per_tok=8,
-    n_group=8,
-    topk_group=4,
-    q_lora_rank=1536,
-    kv_lora_rank=512,
-    qk_nope_head_dim=128,
-    qk_rope_head_dim=64,
-    v_head_dim=128,
-    max_position_embeddings=131072,
-    bos_token_id=163691,
-    eos_token_id=163691,
-    rope_parameters=RopeParameters(
-        rope_type="yarn", factor=4.0, original_max_position_embeddings=32768, mscale=1.0, mscale_all_dim=0.0
     ),
 )
 

@@ -209,11 +209,6 @@ def _group_reading(group: int) -> str:
     return "".join(parts)
 
 
-def sino_digits(digits: str) -> str:
-    """Digits read one by one, as in a telephone number: 010 → 공일공."""
-    return "".join("공" if digit == "0" else _DIGITS[int(digit)] for digit in digits)
-
-
 def native(number: int) -> str:
     """Native reading of 1..99 standing alone: 21 → 스물하나."""
     return _native(number, _NATIVE_UNITS)

@@ -86,11 +86,16 @@ class Transformer(nn.Module):
             router.e_score_correction_bias.zero_()
 
     def cast(self, dtype: torch.dtype) -> Transformer:
-        """Converts the weights in place, except the routers', which stay float32 as their arithmetic does."""
-        kept = [(router, router.weight.data, router.e_score_correction_bias) for router in self.routers]
-        self.to(dtype)
-        for router, weight, bias in kept:
-            router.weight.data, router.e_score_correction_bias = weight, bias
+        """Gives the matrices this format, in place; gradients are dropped.
+
+        Norms, router gates and selection biases are float32 whatever the format: they cost nothing, and a bfloat16
+        router changes its choices by rounding.
+        """
+        gates = {id(router.weight) for router in self.routers}
+        for parameter in self.parameters():
+            small = parameter.ndim < 2 or id(parameter) in gates
+            parameter.data = parameter.data.to(torch.float32 if small else dtype)
+            parameter.grad = None
         return self
 
     @property

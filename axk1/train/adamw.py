@@ -5,12 +5,14 @@ P = the numbers of one parameter, laid flat.
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from axk1.model import native
 from axk1.train import native_update
+from axk1.train.native_update import AdamWStep
 from axk1.train.optimizer import PIECE, OptimizerConfig, global_norm, master_of, restore
 
 __all__ = ["AdamW", "update"]
@@ -34,7 +36,10 @@ class AdamW:
     @torch.no_grad()
     def step(self, learning_rate: float, grad_scale: float = 1.0) -> None:
         self._step += 1
-        config, count = self._config, int(self._step)
+        config = self._config
+        moments = (config.beta1, config.beta2, config.eps)
+        matrices = AdamWStep(learning_rate, *moments, config.weight_decay, int(self._step), grad_scale)
+        vectors = replace(matrices, weight_decay=0.0)
         for name, parameter in self._parameters.items():
             if parameter.grad is None:
                 continue
@@ -44,13 +49,7 @@ class AdamW:
                 self._exp_avg_sq[name].view(-1),
                 parameter.grad.reshape(-1),
                 parameter.view(-1),
-                lr=learning_rate,
-                beta1=config.beta1,
-                beta2=config.beta2,
-                eps=config.eps,
-                weight_decay=config.weight_decay if parameter.ndim >= 2 else 0.0,
-                step=count,
-                grad_scale=grad_scale,
+                matrices if parameter.ndim >= 2 else vectors,
             )
 
     def zero_grad(self) -> None:
@@ -71,33 +70,20 @@ class AdamW:
 
 
 def update(
-    master: Tensor,
-    exp_avg: Tensor,
-    exp_avg_sq: Tensor,
-    grad: Tensor,
-    param: Tensor,
-    lr: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    weight_decay: float,
-    step: int,
-    grad_scale: float,
+    master: Tensor, exp_avg: Tensor, exp_avg_sq: Tensor, grad: Tensor, param: Tensor, settings: AdamWStep
 ) -> None:
     """One AdamW step on flat tensors [P], in place: fp32 `master` and moments, `grad` and `param` of one format.
 
-    `step` counts from 1; `grad` is read only and multiplied by `grad_scale` on the way. `param` gets the rounded
-    master, unless it is the master (fp32: the same memory).
+    `grad` is read only. `param` gets the rounded master, unless it is the master (fp32: the same memory).
     """
     rounds = param.data_ptr() != master.data_ptr()
-    root_correction = math.sqrt(1 - beta2**step)
-    step_size = lr / (1 - beta1**step)
+    root_correction, step_size = math.sqrt(settings.correction2), settings.lr / settings.correction1
     pieces = (torch.split(tensor, PIECE) for tensor in (master, exp_avg, exp_avg_sq, grad, param))
     for master_P, average_P, square_P, grad_P, param_P in zip(*pieces, strict=True):
-        exact_P = grad_P.float() * grad_scale
-        master_P.mul_(1 - lr * weight_decay)
-        average_P.lerp_(exact_P, 1 - beta1)
-        square_P.mul_(beta2).addcmul_(exact_P, exact_P, value=1 - beta2)
-        master_P.addcdiv_(average_P, square_P.sqrt().div_(root_correction).add_(eps), value=-step_size)
+        exact_P = grad_P.float() * settings.grad_scale
+        master_P.mul_(1 - settings.lr * settings.weight_decay)
+        average_P.lerp_(exact_P, 1 - settings.beta1)
+        square_P.mul_(settings.beta2).addcmul_(exact_P, exact_P, value=1 - settings.beta2)
+        master_P.addcdiv_(average_P, square_P.sqrt().div_(root_correction).add_(settings.eps), value=-step_size)
         if rounds:
             param_P.copy_(master_P)

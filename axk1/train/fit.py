@@ -11,7 +11,7 @@ from axk1.model.transformer import Transformer
 from axk1.train import plots
 from axk1.train.loop import Summary, Trainer, Validate
 from axk1.train.optimizer import Optimizer
-from axk1.train.precision import cast_parameters, parameter_dtype
+from axk1.train.precision import parameter_dtype
 from axk1.train.progress import display
 from axk1.train.settings import Language, TrainingConfig
 
@@ -48,7 +48,7 @@ def fit(
     The model's matrices take the format that `config.precision` asks for. Errors as in Trainer.run.
     """
     model.recompute = config.recompute
-    cast_parameters(model, parameter_dtype(config.precision))
+    model.cast(parameter_dtype(config.precision))
     optimizer: Optimizer = registry.load("optimizer", config.optimizer.name)(
         dict(model.named_parameters()), config.optimizer
     )

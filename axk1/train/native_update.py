@@ -6,13 +6,14 @@ P = the numbers of one parameter, laid flat.
 import ctypes
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from axk1.model.native import kind, load, pointer
 
-__all__ = ["global_norm", "muon_apply", "muon_direction", "update"]
+__all__ = ["AdamWStep", "global_norm", "muon_apply", "muon_direction", "update"]
 
 
 class _Step(ctypes.Structure):
@@ -24,24 +25,36 @@ class _Step(ctypes.Structure):
     )
 
 
+@dataclass(frozen=True)
+class AdamWStep:
+    """The numbers of one AdamW step; `step` counts from 1, `grad_scale` multiplies the gradient on the way."""
+
+    lr: float
+    beta1: float
+    beta2: float
+    eps: float
+    weight_decay: float
+    step: int
+    grad_scale: float = 1.0
+
+    @property
+    def correction1(self) -> float:
+        """What the first moment is divided by, since it starts at zero."""
+        return 1.0 - self.beta1**self.step
+
+    @property
+    def correction2(self) -> float:
+        """The same for the second moment."""
+        return 1.0 - self.beta2**self.step
+
+
 def update(
-    master: Tensor,
-    exp_avg: Tensor,
-    exp_avg_sq: Tensor,
-    grad: Tensor,
-    param: Tensor,
-    lr: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    weight_decay: float,
-    step: int,
-    grad_scale: float,
+    master: Tensor, exp_avg: Tensor, exp_avg_sq: Tensor, grad: Tensor, param: Tensor, settings: AdamWStep
 ) -> None:
     """`adamw.update` in one pass: each number is read once and written once."""
-    settings = _Step(lr, beta1, beta2, eps, weight_decay, 1 - beta1**step, 1 - beta2**step, grad_scale)
+    mirrored = _Step(*(getattr(settings, name) for name, _ in _Step._fields_))
     load().axk1_adamw(
-        *(ctypes.byref(settings), pointer(master), pointer(exp_avg), pointer(exp_avg_sq)),
+        *(ctypes.byref(mirrored), pointer(master), pointer(exp_avg), pointer(exp_avg_sq)),
         *(pointer(grad), kind(grad), pointer(param), kind(param), ctypes.c_int64(master.numel())),
     )
 

@@ -294,7 +294,3 @@ def test_dates_and_clock():
 
 def test_names_among_friends():
     assert [korean.friend(name) for name in ("민준", "지우", "서연", "하루")] == ["민준이", "지우", "서연이", "하루"]
-
-
-def test_digits_one_by_one():
-    assert korean.sino_digits("01065") == "공일공육오"

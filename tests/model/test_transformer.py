@@ -180,12 +180,12 @@ def test_update_bias_moves_every_router_by_its_own_row(model: Any, tokens: Tenso
         torch.testing.assert_close(router.e_score_correction_bias, moved_E - moved_E.mean())
 
 
-def test_cast_keeps_the_router_in_float32_and_the_logits_near(model: Any, tokens: Tensor) -> None:
+def test_cast_keeps_routers_and_norms_in_float32_and_the_logits_near(model: Any, tokens: Tensor) -> None:
     ours: Transformer = model()
     exact = ours(tokens)
     ours.cast(torch.bfloat16)
     for name, tensor in ours.state_dict().items():
-        assert tensor.dtype == (torch.float32 if ".mlp.gate." in name else torch.bfloat16), name
+        assert tensor.dtype == (torch.float32 if ".mlp.gate." in name or "norm" in name else torch.bfloat16), name
     rough = ours(tokens)
     assert rough.dtype == torch.float32
     assert (rough - exact).norm() / exact.norm() < 0.1

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from axk1.model import native
 from axk1.train import native_update
 from axk1.train.adamw import AdamW, update
+from axk1.train.native_update import AdamWStep
 from axk1.train.optimizer import PIECE, OptimizerConfig, global_norm
 
 
@@ -28,6 +29,7 @@ def with_gradients(params: dict[str, nn.Parameter], seed: int, size: float = 1.0
 
 
 # The plain update is the oracle of the C kernel, and itself held against the formula.
+SETTINGS = AdamWStep(1e-2, 0.9, 0.95, 1e-8, 0.1, 7, 0.5)
 UPDATES = [update, *([native_update.update] if native.available() else [])]
 
 
@@ -145,7 +147,7 @@ def test_the_kernel_rounds_the_master_into_bf16_as_torch_does() -> None:
     generator = torch.Generator().manual_seed(6)
     master, average, grad = (torch.randn(1030, generator=generator) for _ in range(3))
     square, rounded = torch.rand(1030, generator=generator), torch.empty(1030, dtype=torch.bfloat16)
-    native_update.update(master, average, square, grad.bfloat16(), rounded, 1e-2, 0.9, 0.95, 1e-8, 0.1, 7, 0.5)
+    native_update.update(master, average, square, grad.bfloat16(), rounded, SETTINGS)
     assert torch.equal(rounded, master.bfloat16())
 
 
@@ -160,7 +162,7 @@ def test_update_equals_the_formula_in_double(update: Callable[..., None]) -> Non
     master, average, grad = (torch.randn(PIECE + 5, generator=generator) for _ in range(3))
     square = torch.rand(PIECE + 5, generator=generator)
     m, a, v, g = (tensor.double().clone() for tensor in (master, average, square, grad))
-    update(master, average, square, grad, master, 1e-2, 0.9, 0.95, 1e-8, 0.1, 7, 0.5)
+    update(master, average, square, grad, master, SETTINGS)
     a = 0.9 * a + 0.1 * (0.5 * g)
     v = 0.95 * v + 0.05 * (0.5 * g) ** 2
     expected = m * (1 - 1e-3) - 1e-2 * (a / (1 - 0.9**7)) / ((v / (1 - 0.95**7)).sqrt() + 1e-8)
