@@ -1,27 +1,48 @@
-"""The optimiser's two passes over memory, the gradient norm and AdamW's update, as C kernels.
+"""The optimisers' work as C kernels: the gradient norm, AdamW's update in one pass, a step of Muon.
 
-P = the numbers of one parameter, laid flat.
+P = the numbers of one parameter, laid flat; B matrices of M x N.
 """
 
 import ctypes
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from axk1.model import native
 from axk1.model.native import kind, load, pointer
 
-__all__ = ["AdamWStep", "global_norm", "muon_apply", "muon_direction", "update"]
+__all__ = ["AdamWStep", "MuonStack", "MuonStep", "global_norm", "muon", "takes", "update"]
+
+
+_STEP = ("lr", "beta1", "beta2", "eps", "weight_decay", "correction1", "correction2", "grad_scale")
 
 
 class _Step(ctypes.Structure):
     """Mirrors `axk1_adamw_step` in kernels.h."""
 
-    _fields_ = tuple(
-        (name, ctypes.c_float)
-        for name in ("lr", "beta1", "beta2", "eps", "weight_decay", "correction1", "correction2", "grad_scale")
+    _fields_ = tuple((name, ctypes.c_float) for name in _STEP)
+
+
+class _MuonStack(ctypes.Structure):
+    """Mirrors `axk1_muon_stack` in kernels.h."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("grad", "momentum", "master", "parameter")),
+        *((name, ctypes.c_int64) for name in ("matrices", "rows", "cols")),
+        ("rate", ctypes.c_float),
+    )
+
+
+class _MuonStep(ctypes.Structure):
+    """Mirrors `axk1_muon_step` in kernels.h."""
+
+    _fields_ = (
+        *((name, ctypes.c_float) for name in ("beta", "grad_scale", "decay")),
+        ("iterations", ctypes.c_int32),
+        ("coefficients", ctypes.POINTER(ctypes.c_float)),
     )
 
 
@@ -52,29 +73,55 @@ def update(
     master: Tensor, exp_avg: Tensor, exp_avg_sq: Tensor, grad: Tensor, param: Tensor, settings: AdamWStep
 ) -> None:
     """`adamw.update` in one pass: each number is read once and written once."""
-    mirrored = _Step(*(getattr(settings, name) for name, _ in _Step._fields_))
+    mirrored = _Step(*(getattr(settings, name) for name in _STEP))
     load().axk1_adamw(
         *(ctypes.byref(mirrored), pointer(master), pointer(exp_avg), pointer(exp_avg_sq)),
         *(pointer(grad), kind(grad), pointer(param), kind(param), ctypes.c_int64(master.numel())),
     )
 
 
-def muon_direction(grad: Tensor, momentum: Tensor, beta: float, grad_scale: float, dtype: torch.dtype) -> Tensor:
-    """`muon.direction` in one pass over contiguous tensors of one shape."""
-    out = torch.empty_like(momentum, dtype=dtype)
-    load().axk1_muon_direction(
-        *(pointer(grad), kind(grad), pointer(momentum), pointer(out), kind(out)),
-        *(ctypes.c_float(beta), ctypes.c_float(grad_scale), ctypes.c_int64(out.numel())),
-    )
-    return out
+@dataclass(frozen=True)
+class MuonStack:
+    """B matrices of M x N, one after the other: gradient and parameter of one format, momentum and master in fp32."""
+
+    grad: Tensor
+    momentum: Tensor
+    master: Tensor
+    parameter: Tensor
+    shape: tuple[int, int, int]
+    rate: float
 
 
-def muon_apply(update: Tensor, master: Tensor, parameter: Tensor, decay: float, rate: float) -> None:
-    """`muon.apply` in one pass over contiguous tensors of one shape."""
-    load().axk1_muon_apply(
-        *(pointer(update), kind(update), pointer(master), pointer(parameter), kind(parameter)),
-        *(ctypes.c_float(decay), ctypes.c_float(rate), ctypes.c_int64(master.numel())),
-    )
+@dataclass(frozen=True)
+class MuonStep:
+    """What all matrices of a step share; `polynomials` are the (a, b, c) of each iteration."""
+
+    momentum: float
+    grad_scale: float
+    decay: float
+    polynomials: Sequence[tuple[float, float, float]]
+
+
+def takes(stack: MuonStack) -> bool:
+    """Whether `muon` can step these matrices here: bf16 of even sizes, and a CPU with the instruction."""
+    even = stack.shape[1] % 2 == 0 and stack.shape[2] % 2 == 0
+    return stack.parameter.dtype == torch.bfloat16 and even and native.available() and load().axk1_has_muon() == 1
+
+
+def muon(stacks: Sequence[MuonStack], step: MuonStep) -> None:
+    """A whole step over all stacks; what `muon.direction`, `muon.orthogonalize` and `muon.apply` do one by one."""
+    largest_first = sorted(stacks, key=lambda one: one.shape[1] * one.shape[2], reverse=True)
+    array = (_MuonStack * len(stacks))(*(_mirrored(one) for one in largest_first))
+    flat = [number for polynomial in step.polynomials for number in polynomial]
+    numbers = (ctypes.c_float * len(flat))(*flat)
+    shared = _MuonStep(step.momentum, step.grad_scale, step.decay, len(step.polynomials), numbers)
+    if load().axk1_muon(array, ctypes.c_int64(len(stacks)), ctypes.byref(shared)):
+        raise MemoryError("no memory for the scratch of a Muon step")
+
+
+def _mirrored(one: MuonStack) -> _MuonStack:
+    tensors = (one.grad, one.momentum, one.master, one.parameter)
+    return _MuonStack(*map(pointer, tensors), *one.shape, one.rate)
 
 
 def global_norm(gradients: Iterable[Tensor]) -> float:

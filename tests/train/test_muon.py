@@ -6,11 +6,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from axk1.model import native
 from axk1.train import native_update
 from axk1.train.adamw import AdamW
-from axk1.train.muon import QUINTIC, Muon, apply, direction, matrices, orthogonalize, takes_muon
+from axk1.train.muon import QUINTIC, Muon, advance, orthogonalize, stack_shape, takes_muon
+from axk1.train.native_update import MuonStack, MuonStep
 from axk1.train.optimizer import OptimizerConfig
+
+FIVE = (QUINTIC,) * 5
 
 
 def polynomial(values: Tensor, steps: int) -> Tensor:
@@ -25,14 +27,14 @@ def test_newton_schulz_moves_singular_values_and_keeps_singular_vectors(shape: t
     x = torch.randn(shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64).float()
     u, s, vh = torch.linalg.svd(x.double(), full_matrices=False)
     moved = polynomial(s / s.square().sum(-1, keepdim=True).sqrt(), 5)
-    found = orthogonalize(x, 5).double()
+    found = orthogonalize(x, FIVE).double()
     torch.testing.assert_close(found, u @ torch.diag_embed(moved) @ vh, rtol=1e-3, atol=1e-4)
 
 
 def test_result_is_close_to_the_exact_orthogonalisation() -> None:
     x = torch.randn(4, 24, 40, generator=torch.Generator().manual_seed(2))
     u, _, vh = torch.linalg.svd(x, full_matrices=False)
-    found, exact = orthogonalize(x, 5), u @ vh
+    found, exact = orthogonalize(x, FIVE), u @ vh
     cosine = (found * exact).sum((-2, -1)) / (found.norm(dim=(-2, -1)) * exact.norm(dim=(-2, -1)))
     assert cosine.min() > 0.98
     values = torch.linalg.svdvals(found)
@@ -41,21 +43,22 @@ def test_result_is_close_to_the_exact_orthogonalisation() -> None:
 
 def test_bf16_is_near_fp32() -> None:
     x = torch.randn(2, 32, 48, generator=torch.Generator().manual_seed(3))
-    low, exact = orthogonalize(x.bfloat16(), 5), orthogonalize(x, 5)
+    low, exact = orthogonalize(x.bfloat16(), FIVE), orthogonalize(x, FIVE)
     assert low.dtype == torch.bfloat16
     assert (low.float() - exact).norm() / exact.norm() < 0.05
 
 
 def test_a_zero_gradient_stays_zero() -> None:
-    assert torch.equal(orthogonalize(torch.zeros(2, 4, 6), 5), torch.zeros(2, 4, 6))
+    assert torch.equal(orthogonalize(torch.zeros(2, 4, 6), FIVE), torch.zeros(2, 4, 6))
 
 
 def test_gate_and_up_of_an_expert_are_two_matrices() -> None:
-    stack = torch.arange(2 * 6 * 4.0).view(2, 6, 4)
-    split = matrices("layers.1.mlp.experts.gate_up_proj", stack)
-    assert torch.equal(split[1], stack[0, 3:])
-    assert torch.equal(split.reshape(stack.shape), stack)
-    assert matrices("q_a_proj.weight", stack[0]).shape == (1, 6, 4)
+    stack = torch.arange(3 * 6 * 4.0).view(3, 6, 4)
+    shape = stack_shape("layers.1.mlp.experts.gate_up_proj", stack)
+    assert shape == (6, 3, 4)
+    assert torch.equal(stack.view(shape)[1], stack[0, 3:])
+    assert stack_shape("layers.1.mlp.experts.down_proj", stack) == (3, 6, 4)
+    assert stack_shape("q_a_proj.weight", stack[0]) == (1, 6, 4)
 
 
 @pytest.mark.parametrize(
@@ -122,20 +125,38 @@ def test_the_rest_is_adamw_and_the_state_restores_bit_for_bit() -> None:
         assert torch.equal(parameter, second_params[name])
 
 
-@pytest.mark.skipif(not native.available(), reason="no C compiler")
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_the_kernels_do_what_the_plain_passes_do(dtype: torch.dtype) -> None:
-    generator = torch.Generator().manual_seed(1)
-    grad, momentum, update, master = (torch.randn(3, 50, 9, generator=generator) for _ in range(4))
-    momenta, masters = [momentum.clone(), momentum.clone()], [master.clone(), master.clone()]
-    pointed = [
-        way(grad.to(dtype), moved, 0.95, 0.3, dtype)
-        for way, moved in zip((direction, native_update.muon_direction), momenta, strict=True)
-    ]
-    parameters = [one if dtype == torch.float32 else one.to(dtype) for one in masters]
-    for way, one, parameter in zip((apply, native_update.muon_apply), masters, parameters, strict=True):
-        way(update.to(dtype), one, parameter, 0.99, 0.02)
-    torch.testing.assert_close(momenta[1], momenta[0], rtol=1e-6, atol=1e-7)
-    torch.testing.assert_close(masters[1], masters[0], rtol=1e-6, atol=1e-7)
-    torch.testing.assert_close(pointed[1], pointed[0])
-    torch.testing.assert_close(parameters[1], parameters[0])
+def stack_of(shape: tuple[int, int, int], seed: int) -> MuonStack:
+    generator = torch.Generator().manual_seed(seed)
+    grad, momentum, master = (torch.randn(shape, generator=generator) for _ in range(3))
+    return MuonStack(grad.bfloat16(), momentum, master, master.bfloat16(), shape, rate=0.02)
+
+
+def copied(stack: MuonStack) -> MuonStack:
+    tensors = (one.clone() for one in (stack.grad, stack.momentum, stack.master, stack.parameter))
+    return MuonStack(*tensors, stack.shape, stack.rate)
+
+
+@pytest.mark.parametrize("iterations", [1, 3])
+def test_the_kernel_does_what_the_plain_step_does(iterations: int) -> None:
+    """Wide, tall and square matrices, sizes under, at and over a strip of 32 and a band of 12 rows; zero gradients."""
+    shapes = [(3, 50, 8), (2, 8, 50), (1, 128, 256), (2, 256, 128), (1, 64, 64), (1, 2, 34), (4, 34, 2), (1, 66, 130)]
+    stacks = [stack_of(shape, seed) for seed, shape in enumerate(shapes)]
+    stacks[0].grad[1], stacks[0].momentum[1] = 0, 0
+    if not all(native_update.takes(stack) for stack in stacks):
+        pytest.skip("this CPU has no bf16 dot products, or there is no C compiler")
+    step = MuonStep(0.95, 0.3, 0.99, (QUINTIC,) * iterations)
+    plain = [copied(stack) for stack in stacks]
+    before = [stack.master.clone() for stack in stacks]
+    native_update.muon(stacks, step)
+    for one, other, old in zip(stacks, plain, before, strict=True):
+        advance(other, step)
+        torch.testing.assert_close(one.momentum, other.momentum, rtol=1e-6, atol=1e-7)
+        moved, expected = one.master - 0.99 * old, other.master - 0.99 * old
+        assert (moved - expected).norm() < 0.02 * expected.norm(), one.shape  # both round every product to 8 bits
+        assert torch.equal(one.parameter, one.master.bfloat16())
+
+
+def test_what_the_kernel_does_not_take() -> None:
+    assert not native_update.takes(stack_of((1, 3, 4), 0))
+    exact = stack_of((1, 4, 4), 0)
+    assert not native_update.takes(MuonStack(exact.grad, exact.momentum, exact.master, exact.master, exact.shape, 0.1))

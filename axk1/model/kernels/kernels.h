@@ -52,10 +52,16 @@ void axk1_cross_entropy(void *logits, int kind, const int64_t *targets, float *l
 /* optimizer.c: one pass over one tensor. */
 typedef struct { float lr, beta1, beta2, eps, weight_decay, correction1, correction2, grad_scale; } axk1_adamw_step;
 void axk1_adamw(const axk1_adamw_step *step, float *master, float *m, float *v, const void *grad, int grad_kind, void *param, int param_kind, int64_t count);
-/* Muon around its orthogonalisation: Nesterov momentum in, then master = decay * master - rate * update. */
-void axk1_muon_direction(const void *grad, int grad_kind, float *momentum, void *direction, int kind, float beta, float grad_scale, int64_t count);
-void axk1_muon_apply(const void *update, int update_kind, float *master, void *param, int param_kind, float decay, float rate, int64_t count);
 double axk1_sum_of_squares(const void *x, int kind, int64_t count, double *scratch);
+
+/* muon.c: a whole step of Muon over stacks of bf16 matrices of even sizes: the momentum moves by 1 - beta towards grad_scale
+ * times the gradient, the look-ahead is orthogonalised by `iterations` polynomials x <- a x + b (x x^T) x + c (x x^T)^2 x, and
+ * master = decay * master - rate * x is rounded into the parameter. 0 where the CPU lacks the instruction (then torch steps);
+ * axk1_muon returns -1, with nothing changed, when there is no memory for its scratch. */
+typedef struct { const void *grad; float *momentum, *master; void *parameter; int64_t matrices, rows, cols; float rate; } axk1_muon_stack;
+typedef struct { float beta, grad_scale, decay; int32_t iterations; const float *coefficients; } axk1_muon_step;
+int axk1_has_muon(void);
+int axk1_muon(const axk1_muon_stack *stacks, int64_t count, const axk1_muon_step *step);
 
 int axk1_threads(void);
 #endif

@@ -24,34 +24,6 @@ void axk1_adamw(const axk1_adamw_step *step, float *master, float *m, float *v, 
     }
 }
 
-void axk1_muon_direction(const void *grad, int grad_kind, float *momentum, void *direction, int kind, float beta, float grad_scale, int64_t count) {
-#pragma omp parallel for schedule(static)
-    for (int64_t start = 0; start < count; start += BLOCK) {
-        float buffer[BLOCK], out[BLOCK];
-        int64_t d = count - start < BLOCK ? count - start : BLOCK;
-        const float *restrict g = load_row(row_at(grad, grad_kind, start), grad_kind, buffer, d);
-        float *restrict m = momentum + start;
-        for (int64_t j = 0; j < d; j++) {
-            float gj = g[j] * grad_scale;
-            m[j] += (1.0f - beta) * (gj - m[j]);
-            out[j] = gj + beta * (m[j] - gj);
-        }
-        store_row(row_at_mut(direction, kind, start), kind, out, d);
-    }
-}
-
-void axk1_muon_apply(const void *update, int update_kind, float *master, void *param, int param_kind, float decay, float rate, int64_t count) {
-#pragma omp parallel for schedule(static)
-    for (int64_t start = 0; start < count; start += BLOCK) {
-        float buffer[BLOCK];
-        int64_t d = count - start < BLOCK ? count - start : BLOCK;
-        const float *restrict u = load_row(row_at(update, update_kind, start), update_kind, buffer, d);
-        float *restrict w = master + start;
-        for (int64_t j = 0; j < d; j++) w[j] = w[j] * decay - rate * u[j];
-        if (param != (void *)master) store_row(row_at_mut(param, param_kind, start), param_kind, w, d);
-    }
-}
-
 /* scratch: one double per thread. */
 double axk1_sum_of_squares(const void *x, int kind, int64_t count, double *scratch) {
     int threads = omp_get_max_threads();
