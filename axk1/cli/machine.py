@@ -7,7 +7,7 @@ from rich.console import Console
 from axk1.cli.words import Words
 from axk1.model.folder import load
 from axk1.model.fused import FusedOperators
-from axk1.model.native import NativeUnavailableError
+from axk1.native import NativeUnavailableError
 from axk1.model.operators import Operators
 from axk1.model.plain import PlainOperators
 from axk1.model.transformer import Transformer

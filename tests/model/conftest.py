@@ -11,7 +11,7 @@ import torch
 from axk1.arch import ModelConfig
 from axk1.model import Operators, PlainOperators, Transformer
 from axk1.model.fused import FusedOperators
-from axk1.model.native import NativeUnavailableError
+from axk1.native import NativeUnavailableError
 
 TINY: dict[str, Any] = {
     "vocab_size": 97,

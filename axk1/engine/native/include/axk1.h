@@ -1,0 +1,104 @@
+/* The engine's native half: a model of the DeepSeek-V3 family on mapped weights, and one forward pass over a batch.
+ *
+ * The caller owns every byte that a struct points to and keeps it alive until axk1_close. All functions may be called
+ * from any thread, one at a time per model. Matrices are row-major [out, in], as checkpoints hold them. */
+#ifndef AXK1_H
+#define AXK1_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define AXK1_VERSION 1
+
+typedef enum {
+    AXK1_F32 = 0,
+    AXK1_F16 = 1,
+    AXK1_BF16 = 2,
+} axk1_format;
+
+/* A weight. `data` NULL: absent (a query without low rank, a dense layer's experts). */
+typedef struct {
+    const void *data;
+    int32_t format; /* axk1_format */
+    int32_t out;    /* rows */
+    int32_t in;     /* columns */
+    int32_t unused;
+} axk1_matrix;
+
+/* One layer. Norm weights, the router and its bias are float32. `experts` points to 3 * n_experts matrices:
+ * gate, up and down of expert 0, then of expert 1 ... `q_a.data` NULL means full-rank queries in `q_b`. */
+typedef struct {
+    const float *input_norm;
+    axk1_matrix q_a;
+    const float *q_a_norm;
+    axk1_matrix q_b;
+    axk1_matrix kv_a;
+    const float *kv_a_norm;
+    axk1_matrix kv_b; /* rows of head h: nope key rows, then value rows; F32 or BF16 */
+    axk1_matrix o;
+    const float *post_attention_norm;
+    axk1_matrix gate, up, down; /* of the dense layer, or of the shared experts */
+    const float *router;        /* [experts, hidden], NULL in a dense layer */
+    const float *selection_bias;
+    const axk1_matrix *experts;
+    const float *post_mlp_norm; /* NULL: none */
+} axk1_layer;
+
+typedef struct {
+    int32_t version; /* AXK1_VERSION */
+    int32_t hidden, layers, vocab, heads;
+    int32_t kv_rank, nope, rope, value;
+    int32_t experts, experts_per_token, groups, groups_kept, normalise_weights;
+    float routed_scale, norm_eps, latent_norm_eps, softmax_scale;
+    float rope_factor;             /* cos and sin are multiplied by it */
+    const float *rope_frequencies; /* [rope / 2], radians per position */
+    axk1_matrix embedding;
+    const float *final_norm;
+    axk1_matrix head;
+    const axk1_layer *layer; /* [layers] */
+    int32_t block_size;      /* tokens of a cache block */
+    int32_t blocks;          /* of the cache */
+    int32_t threads;         /* 0: as many as the process may use */
+    int32_t unused;
+} axk1_model_spec;
+
+/* Tokens of several sequences, one after the other. Sequence s owns tokens starts[s] .. starts[s + 1] - 1, has `cached[s]`
+ * tokens in the cache already, and finds position p in block blocks[s * table + p / block_size]. */
+typedef struct {
+    const int32_t *tokens;
+    const int32_t *starts; /* [sequences + 1] */
+    const int32_t *cached; /* [sequences] */
+    const int32_t *blocks; /* [sequences, table] */
+    int32_t sequences, table;
+    const int32_t *wanted; /* tokens whose output is wanted */
+    int32_t n_wanted;
+    int32_t unused;
+} axk1_batch;
+
+typedef struct axk1_model axk1_model;
+
+/* NULL when memory runs out or the spec does not fit this library; `error` (at least 256 bytes) then says why. */
+axk1_model *axk1_open(const axk1_model_spec *spec, char *error);
+void axk1_close(axk1_model *model);
+
+/* Runs the batch, writes its tokens into the cache, and gives for every wanted token the final-normed state [hidden] or,
+ * with `logits`, the logits [vocab], float32. 0, or -1 when memory ran out. */
+int32_t axk1_forward(axk1_model *model, const axk1_batch *batch, int32_t logits, float *out);
+
+/* Bytes that the library itself holds for this model: cache, scratch, converted weights. */
+int64_t axk1_bytes(const axk1_model *model);
+
+/* Which kernels run: "avx512", "avx2", "neon" or "scalar". axk1_use forces one (for tests); -1 if this CPU cannot. */
+const char *axk1_kernels(void);
+int32_t axk1_use(const char *name);
+
+/* The kernels by themselves, for tests: out[m, n] = x[m, in] w[n, in]^T with x float32, by the pool of `threads`. */
+int32_t axk1_matmul(const axk1_matrix *weight, const float *x, int32_t rows, float *out, int32_t threads);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

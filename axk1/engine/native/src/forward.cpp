@@ -1,0 +1,84 @@
+#include "forward.h"
+
+#include <cmath>
+#include <cstring>
+
+namespace axk1 {
+
+Places::Places(const axk1_batch &batch_, int32_t block_size_) : batch(batch_), block_size(block_size_) {
+    for (int32_t s = 0; s < batch.sequences; s++)
+        for (int32_t t = batch.starts[s]; t < batch.starts[s + 1]; t++) {
+            sequence.push_back(s);
+            position.push_back(batch.cached[s] + t - batch.starts[s]);
+        }
+}
+
+static void widen(const axk1_matrix &w, int64_t row, float *out) {
+    for (int64_t i = 0, at = row * w.in; i < w.in; i++, at++)
+        out[i] = w.format == AXK1_F32   ? static_cast<const float *>(w.data)[at]
+                 : w.format == AXK1_F16 ? from_f16(static_cast<const f16 *>(w.data)[at])
+                                        : from_bf16(static_cast<const bf16 *>(w.data)[at]);
+}
+
+template <class E> Forward<E>::Forward(const axk1_model_spec &s) : Model(s), width_(s.kv_rank + s.rope) {
+    cache_.reserve(int64_t(s.layers) * s.blocks * s.block_size * width_);
+}
+
+template <class E> int64_t Forward<E>::bytes() const {
+    int64_t floats = 0, elements = 0;
+    for (auto *one : {&x_, &normed_, &latent_, &q_, &joint_, &mixed_, &out_, &logits_, &hidden_, &scores_}) floats += one->bytes();
+    for (auto *one : {&cache_, &normed_e_, &latent_e_, &q_e_, &mixed_e_, &hidden_e_}) elements += one->bytes();
+    return floats + elements;
+}
+
+template <class E> void Forward<E>::forward(const axk1_batch &batch, bool logits, float *out) {
+    Places places(batch, spec.block_size);
+    embed(places);
+    for (int index = 0; index < spec.layers; index++) {
+        attention(layers[index], index, places);
+        feed_forward(layers[index], index, places.tokens());
+    }
+    const Kernels &k = kernels();
+    int64_t d = spec.hidden;
+    float *states = logits ? normed_.reserve(batch.n_wanted * d) : out;
+    E *rows = normed_e_.reserve(batch.n_wanted * d);
+    rows_.at.clear();
+    for (int64_t i = 0; i < batch.n_wanted; i++) {
+        k.rms_norm(x_.get() + batch.wanted[i] * d, spec.final_norm, d, spec.norm_eps, states + i * d);
+        if (logits) rows_.at.push_back(converted(k, states + i * d, d, reinterpret_cast<E *>(rows) + i * d));
+    }
+    if (logits) products<E>(pool, {{&spec.head, &rows_, out, spec.vocab}});
+}
+
+template <class E> void Forward<E>::embed(const Places &places) {
+    int64_t d = spec.hidden;
+    float *x = x_.reserve(places.tokens() * d);
+    for (int64_t t = 0; t < places.tokens(); t++) widen(spec.embedding, places.batch.tokens[t], x + t * d);
+}
+
+template <class E> void Forward<E>::normed(const float *weight, int64_t n) {
+    const Kernels &k = kernels();
+    int64_t d = spec.hidden;
+    float *to = normed_.reserve(n * d);
+    E *narrow = normed_e_.reserve(n * d);
+    rows_.at.assign(n, nullptr);
+    pool.each(n, [&](int64_t t) {
+        k.rms_norm(x_.get() + t * d, weight, d, spec.norm_eps, to + t * d);
+        rows_.at[t] = converted(k, to + t * d, d, narrow + t * d);
+    });
+}
+
+template <class E> void Forward<E>::rotate(float *x, int32_t position) const {
+    for (int64_t p = 0; p < spec.rope / 2; p++) {
+        float angle = float(position) * frequencies[p];
+        float c = std::cos(angle) * spec.rope_factor, s = std::sin(angle) * spec.rope_factor;
+        float even = x[2 * p], odd = x[2 * p + 1];
+        x[2 * p] = even * c - odd * s;
+        x[2 * p + 1] = odd * c + even * s;
+    }
+}
+
+template class Forward<float>;
+template class Forward<bf16>;
+
+} // namespace axk1

@@ -1,0 +1,58 @@
+// One forward pass over a batch, in the element type E of activations and cache.
+#pragma once
+#include "model.h"
+
+namespace axk1 {
+
+// Where the tokens of a batch belong. Token t is number t - starts[s] of sequence s and stands at position[t].
+struct Places {
+    explicit Places(const axk1_batch &batch, int32_t block_size);
+    const axk1_batch &batch;
+    int32_t block_size;
+    std::vector<int32_t> sequence, position;
+    int64_t tokens() const { return int64_t(sequence.size()); }
+    // The cache slot of a position of a sequence.
+    int64_t slot(int32_t s, int64_t p) const { return int64_t(batch.blocks[int64_t(s) * batch.table + p / block_size]) * block_size + p % block_size; }
+};
+
+template <class E> class Forward : public Model {
+  public:
+    explicit Forward(const axk1_model_spec &spec);
+    void forward(const axk1_batch &batch, bool logits, float *out) override;
+    int64_t bytes() const override;
+
+  private:
+    void embed(const Places &places);
+    void attention(const axk1_layer &layer, int index, const Places &places);
+    void queries(const axk1_layer &layer, const Places &places);
+    void remember(const axk1_layer &layer, int index, const Places &places);
+    void absorb(const axk1_layer &layer, int64_t n);
+    void attend(int index, const Places &places);
+    void look(int index, const Places &places, int32_t s, int64_t first, int64_t last, int64_t head, int64_t heads);
+    void values(const axk1_layer &layer, int64_t n);
+    void feed_forward(const axk1_layer &layer, int index, int64_t n);
+    void route(const axk1_layer &layer, int64_t n);
+    void choose(const float *bias, int64_t token);
+    void group(int64_t n);
+    void inner(const axk1_layer &layer, int index);
+    void outer(const axk1_layer &layer, int index);
+    void combine(const axk1_layer &layer, int64_t n);
+    // Normed rows of x, in E, and as floats in normed_.
+    void normed(const float *weight, int64_t n);
+    void rotate(float *x, int32_t position) const;
+    E *cache(int index) const { return cache_.get() + int64_t(index) * spec.blocks * spec.block_size * width_; }
+
+    int64_t width_; // U
+    Buffer<E> cache_;
+    Buffer<float> x_, normed_, latent_, q_, joint_, mixed_, out_, logits_, hidden_, scores_;
+    Buffer<E> normed_e_, latent_e_, q_e_, mixed_e_, hidden_e_;
+    Rows<E> rows_, latent_rows_;
+
+    // Experts: pair p is (token pair_token_[p], gate value pair_weight_[p]); pairs lie sorted by expert.
+    std::vector<int32_t> chosen_, first_pair_, pair_token_, pair_of_;
+    std::vector<float> gate_, pair_weight_;
+    std::vector<int32_t> busy_; // experts that have tokens
+    std::vector<const E *> pair_rows_, hidden_rows_;
+};
+
+} // namespace axk1

@@ -1,0 +1,188 @@
+// AVX-512 with BF16: 32 pairs of bf16 a instruction. Matrices are read as they lie, row by row; nothing is packed.
+#if defined(__x86_64__)
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma,f16c,bmi2")
+#include "kernels.h"
+
+#include <immintrin.h>
+
+namespace axk1 {
+namespace {
+
+#define ROW_TO_BF16 // there is an instruction for it
+#include "rows.inl"
+
+// The four sums of four vectors, in order.
+inline __m128 sums(__m512 a, __m512 b, __m512 c, __m512 d) {
+    __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+    __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+    __m512 all = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd))),
+                               _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd))));
+    __m256 half = _mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps(all, 1));
+    return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+}
+
+struct Bf16 { // 32 products a step
+    using X = bf16;
+    using W = bf16;
+    using Vector = __m512bh;
+    static constexpr int STEP = 32;
+    static Vector load(const bf16 *p) { return (__m512bh)_mm512_loadu_si512(p); }
+    static Vector load_some(const bf16 *p, int64_t n) { return (__m512bh)_mm512_maskz_loadu_epi16((1u << n) - 1, p); }
+    static Vector load_x(const bf16 *p) { return load(p); }
+    static Vector load_some_x(const bf16 *p, int64_t n) { return load_some(p, n); }
+    static __m512 multiply(__m512 sum, Vector x, Vector w) { return _mm512_dpbf16_ps(sum, x, w); }
+};
+
+struct F32 {
+    using X = float;
+    using W = float;
+    using Vector = __m512;
+    static constexpr int STEP = 16;
+    static Vector load(const float *p) { return _mm512_loadu_ps(p); }
+    static Vector load_some(const float *p, int64_t n) { return _mm512_maskz_loadu_ps((1u << n) - 1, p); }
+    static Vector load_x(const float *p) { return load(p); }
+    static Vector load_some_x(const float *p, int64_t n) { return load_some(p, n); }
+    static __m512 multiply(__m512 sum, Vector x, Vector w) { return _mm512_fmadd_ps(x, w, sum); }
+};
+
+struct F16 : F32 {
+    using W = f16;
+    static Vector load(const f16 *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
+    static Vector load_some(const f16 *p, int64_t n) { return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16((1u << n) - 1, p)); }
+};
+
+struct F32Bf16 : F32 {
+    using W = bf16;
+    static Vector widened(__m256i bits) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16)); }
+    static Vector load(const bf16 *p) { return widened(_mm256_loadu_si256((const __m256i *)p)); }
+    static Vector load_some(const bf16 *p, int64_t n) { return widened(_mm256_maskz_loadu_epi16((1u << n) - 1, p)); }
+};
+
+// M rows of x times N rows of w; the sums are written to out[i * out_step + j].
+template <class T, int M, int N>
+inline void tile(const typename T::X *const *x, const typename T::W *w, int64_t w_step, int64_t k, float *out, int64_t out_step) {
+    __m512 sum[M][N];
+    for (int i = 0; i < M; i++)
+        for (int j = 0; j < N; j++) sum[i][j] = _mm512_setzero_ps();
+    int64_t t = 0;
+    for (; t + T::STEP <= k; t += T::STEP) {
+        typename T::Vector row[M];
+        for (int i = 0; i < M; i++) row[i] = T::load_x(x[i] + t);
+        for (int j = 0; j < N; j++) {
+            if (M == 1) _mm_prefetch((const char *)(w + (j + N) * w_step + t), _MM_HINT_T0); // the next N rows
+            typename T::Vector column = T::load(w + j * w_step + t);
+            for (int i = 0; i < M; i++) sum[i][j] = T::multiply(sum[i][j], row[i], column);
+        }
+    }
+    if (t < k)
+        for (int j = 0; j < N; j++) {
+            typename T::Vector column = T::load_some(w + j * w_step + t, k - t);
+            for (int i = 0; i < M; i++) sum[i][j] = T::multiply(sum[i][j], T::load_some_x(x[i] + t, k - t), column);
+        }
+    const __m512 none = _mm512_setzero_ps();
+    for (int i = 0; i < M; i++)
+        for (int j = 0; j < N; j += 4) {
+            __m128 four = sums(sum[i][j], j + 1 < N ? sum[i][j + 1] : none, j + 2 < N ? sum[i][j + 2] : none, j + 3 < N ? sum[i][j + 3] : none);
+            _mm_mask_storeu_ps(out + i * out_step + j, N - j >= 4 ? 15 : (1 << (N - j)) - 1, four);
+        }
+}
+
+template <class T, int M>
+inline void rows(const typename T::X *const *x, const typename T::W *w, int64_t w_step, int64_t n, int64_t k, float *out, int64_t out_step) {
+    constexpr int N = M == 4 ? 4 : 8;
+    int64_t j = 0;
+    for (; j + N <= n; j += N) tile<T, M, N>(x, w + j * w_step, w_step, k, out + j, out_step);
+    for (; j + 4 <= n; j += 4) tile<T, M, 4>(x, w + j * w_step, w_step, k, out + j, out_step);
+    for (; j < n; j++) tile<T, M, 1>(x, w + j * w_step, w_step, k, out + j, out_step);
+}
+
+template <class T>
+void dots(const typename T::X *const *x, int64_t m, const typename T::W *w, int64_t w_step, int64_t n, int64_t k, float *out, int64_t out_step) {
+    constexpr int64_t BAND = 64; // rows of w that stay in the nearest cache while all of x passes
+    for (int64_t j = 0; j < n; j += BAND) {
+        int64_t band = n - j < BAND ? n - j : BAND;
+        const typename T::W *part = w + j * w_step;
+        int64_t i = 0;
+        for (; i + 4 <= m; i += 4) rows<T, 4>(x + i, part, w_step, band, k, out + i * out_step + j, out_step);
+        if (i + 2 <= m) {
+            rows<T, 2>(x + i, part, w_step, band, k, out + i * out_step + j, out_step);
+            i += 2;
+        }
+        if (i < m) rows<T, 1>(x + i, part, w_step, band, k, out + i * out_step + j, out_step);
+    }
+}
+
+// 64 columns of M rows. Two positions are one step: their rows are interleaved, so that one instruction adds both.
+template <int M>
+inline void mix_tile(const float *p, int64_t p_step, const bf16 *c, int64_t c_step, int64_t s, int64_t l, float *out, int64_t out_step) {
+    __mmask32 first = l >= 32 ? ~0u : (1u << l) - 1, second = l >= 64 ? ~0u : l > 32 ? (1u << (l - 32)) - 1 : 0;
+    __m512 sum[M][4];
+    for (int i = 0; i < M; i++)
+        for (int j = 0; j < 4; j++) sum[i][j] = _mm512_setzero_ps();
+    for (int64_t t = 0; t < s; t += 2) {
+        const bf16 *even = c + t * c_step, *odd = even + c_step;
+        bool whole = t + 1 < s;
+        __m512i e0 = _mm512_maskz_loadu_epi16(first, even), e1 = _mm512_maskz_loadu_epi16(second, even + 32);
+        __m512i o0 = _mm512_maskz_loadu_epi16(whole ? first : 0, odd), o1 = _mm512_maskz_loadu_epi16(whole ? second : 0, odd + 32);
+        __m512bh pair[4] = {(__m512bh)_mm512_unpacklo_epi16(e0, o0), (__m512bh)_mm512_unpackhi_epi16(e0, o0),
+                            (__m512bh)_mm512_unpacklo_epi16(e1, o1), (__m512bh)_mm512_unpackhi_epi16(e1, o1)};
+        for (int i = 0; i < M; i++) {
+            uint32_t low = to_bf16(p[i * p_step + t]), high = whole ? to_bf16(p[i * p_step + t + 1]) : 0;
+            __m512bh both = (__m512bh)_mm512_set1_epi32(int(low | high << 16));
+            for (int j = 0; j < 4; j++) sum[i][j] = _mm512_dpbf16_ps(sum[i][j], both, pair[j]);
+        }
+    }
+    // unpack took columns 0-3, 8-11, ... into the first vector and 4-7, 12-15, ... into the second
+    const __m512i low = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+    const __m512i high = _mm512_setr_epi32(8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
+    for (int i = 0; i < M; i++)
+        for (int j = 0; j < 4; j++) {
+            int64_t left = l - 16 * j;
+            if (left <= 0) break;
+            __mmask16 kept = left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1);
+            __m512 ordered = _mm512_permutex2var_ps(sum[i][j & 2], j & 1 ? high : low, sum[i][(j & 2) + 1]);
+            float *to = out + i * out_step + 16 * j;
+            _mm512_mask_storeu_ps(to, kept, _mm512_add_ps(_mm512_maskz_loadu_ps(kept, to), ordered));
+        }
+}
+
+template <int M>
+inline void mix_tile(const float *p, int64_t p_step, const float *c, int64_t c_step, int64_t s, int64_t l, float *out, int64_t out_step) {
+    for (int64_t j = 0; j < 4 && 16 * j < l; j++) {
+        int64_t left = l - 16 * j;
+        __mmask16 kept = left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1);
+        __m512 sum[M];
+        for (int i = 0; i < M; i++) sum[i] = _mm512_maskz_loadu_ps(kept, out + i * out_step + 16 * j);
+        for (int64_t t = 0; t < s; t++) {
+            __m512 row = _mm512_maskz_loadu_ps(kept, c + t * c_step + 16 * j);
+            for (int i = 0; i < M; i++) sum[i] = _mm512_fmadd_ps(_mm512_set1_ps(p[i * p_step + t]), row, sum[i]);
+        }
+        for (int i = 0; i < M; i++) _mm512_mask_storeu_ps(out + i * out_step + 16 * j, kept, sum[i]);
+    }
+}
+
+template <class C> void mix(const float *p, int64_t p_step, int64_t m, const C *c, int64_t c_step, int64_t s, int64_t l, float *out, int64_t out_step) {
+    for (int64_t j = 0; j < l; j += 64) {
+        int64_t i = 0;
+        for (; i + 4 <= m; i += 4) mix_tile<4>(p + i * p_step, p_step, c + j, c_step, s, l - j, out + i * out_step + j, out_step);
+        for (; i < m; i++) mix_tile<1>(p + i * p_step, p_step, c + j, c_step, s, l - j, out + i * out_step + j, out_step);
+    }
+}
+
+void row_to_bf16(const float *x, int64_t n, bf16 *out) {
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) _mm256_storeu_si256((__m256i *)(out + i), (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(x + i)));
+    if (i < n) {
+        __mmask16 rest = (__mmask16)((1u << (n - i)) - 1);
+        _mm256_mask_storeu_epi16(out + i, rest, (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(rest, x + i)));
+    }
+}
+
+} // namespace
+
+const Kernels avx512_kernels = {
+    "avx512", dots<F32>, dots<F16>, dots<F32Bf16>, dots<Bf16>, mix<float>, mix<bf16>, row_to_bf16, rms_norm, swiglu, exp_sum, largest, scale, add,
+};
+
+} // namespace axk1
+#endif

@@ -1,0 +1,36 @@
+// The kernels as they would be written on paper: the reference for every other file, and the fallback.
+#include "kernels.h"
+
+namespace axk1 {
+namespace {
+
+#include "rows.inl"
+
+inline float value(float x) { return x; }
+
+template <class X, class W, float (*of_x)(X), float (*of_w)(W)>
+void dots(const X *const *x, int64_t m, const W *w, int64_t w_step, int64_t n, int64_t k, float *out, int64_t out_step) {
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            float sum = 0;
+            for (int64_t t = 0; t < k; t++) sum += of_x(x[i][t]) * of_w(w[j * w_step + t]);
+            out[i * out_step + j] = sum;
+        }
+}
+
+template <class C, float (*of_c)(C)>
+void mix(const float *p, int64_t p_step, int64_t m, const C *c, int64_t c_step, int64_t s, int64_t l, float *out, int64_t out_step) {
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t t = 0; t < s; t++)
+            for (int64_t j = 0; j < l; j++) out[i * out_step + j] += p[i * p_step + t] * of_c(c[t * c_step + j]);
+}
+
+} // namespace
+
+const Kernels scalar_kernels = {
+    "scalar", dots<float, float, value, value>, dots<float, f16, value, from_f16>,
+    dots<float, bf16, value, from_bf16>, dots<bf16, bf16, from_bf16, from_bf16>,
+    mix<float, value>, mix<bf16, from_bf16>, row_to_bf16, rms_norm, swiglu, exp_sum, largest, scale, add,
+};
+
+} // namespace axk1

@@ -1,0 +1,100 @@
+// The C interface: checks what it is given and keeps C++ exceptions inside.
+#include "model.h"
+
+#include <cstdio>
+#include <cstring>
+#include <new>
+#include <stdexcept>
+#include <string>
+
+#include "forward.h"
+
+namespace axk1 {
+
+Model::Model(const axk1_model_spec &s) : spec(s), layers(s.layer, s.layer + s.layers), frequencies(s.rope_frequencies, s.rope_frequencies + s.rope / 2), pool(s.threads) {
+    for (auto &layer : layers) experts.emplace_back(layer.experts, layer.experts + (layer.router ? 3 * s.experts : 0));
+    spec.layer = nullptr; // the caller's array may go
+    spec.rope_frequencies = nullptr;
+}
+
+static void need(bool ok, const char *what) {
+    if (!ok) throw std::invalid_argument(what);
+}
+
+static std::vector<axk1_matrix> matrices(const axk1_model_spec &s) {
+    std::vector<axk1_matrix> all{s.embedding, s.head};
+    for (int i = 0; i < s.layers; i++) {
+        const axk1_layer &l = s.layer[i];
+        for (auto &one : {l.q_a, l.q_b, l.kv_a, l.kv_b, l.o, l.gate, l.up, l.down})
+            if (one.data) all.push_back(one);
+        if (l.router) all.insert(all.end(), l.experts, l.experts + 3 * s.experts);
+    }
+    return all;
+}
+
+std::unique_ptr<Model> make_model(const axk1_model_spec &s) {
+    need(s.version == AXK1_VERSION, "the library is of another version than its caller");
+    need(s.hidden > 0 && s.layers > 0 && s.vocab > 0 && s.heads > 0 && s.kv_rank > 0 && s.block_size > 0 && s.blocks > 0, "a size is not positive");
+    need(s.rope % 2 == 0, "the rotary size is odd");
+    bool half = true;
+    for (auto &one : matrices(s)) {
+        need(one.data && one.out > 0 && one.in > 0, "a matrix is missing");
+        need(one.format == AXK1_F32 || one.format == AXK1_F16 || one.format == AXK1_BF16, "a matrix has an unknown format");
+        half = half && one.format == AXK1_BF16;
+    }
+    for (int i = 0; i < s.layers; i++) need(s.layer[i].kv_b.format != AXK1_F16, "kv_b must be float32 or bfloat16");
+    if (half) return std::make_unique<Forward<bf16>>(s);
+    return std::make_unique<Forward<float>>(s);
+}
+
+} // namespace axk1
+
+extern "C" {
+
+axk1_model *axk1_open(const axk1_model_spec *spec, char *error) {
+    try {
+        return new axk1_model{axk1::make_model(*spec)};
+    } catch (const std::bad_alloc &) {
+        std::snprintf(error, 256, "not enough memory for the cache");
+    } catch (const std::exception &reason) {
+        std::snprintf(error, 256, "%s", reason.what());
+    }
+    return nullptr;
+}
+
+void axk1_close(axk1_model *model) { delete model; }
+
+int32_t axk1_forward(axk1_model *model, const axk1_batch *batch, int32_t logits, float *out) {
+    try {
+        model->model->forward(*batch, logits != 0, out);
+        return 0;
+    } catch (const std::bad_alloc &) {
+        return -1;
+    }
+}
+
+int64_t axk1_bytes(const axk1_model *model) { return model->model->bytes(); }
+
+const char *axk1_kernels(void) { return axk1::kernels().name; }
+
+int32_t axk1_use(const char *name) { return axk1::force_kernels(name) ? 0 : -1; }
+
+int32_t axk1_matmul(const axk1_matrix *weight, const float *x, int32_t rows, float *out, int32_t threads) {
+    using namespace axk1;
+    Pool pool(threads);
+    const Kernels &k = kernels();
+    if (weight->format == AXK1_BF16) {
+        std::vector<bf16> narrow(size_t(rows) * weight->in);
+        k.to_bf16(x, int64_t(narrow.size()), narrow.data());
+        Rows<bf16> list;
+        for (int32_t i = 0; i < rows; i++) list.at.push_back(narrow.data() + int64_t(i) * weight->in);
+        products<bf16>(pool, {{weight, &list, out, weight->out}});
+    } else {
+        Rows<float> list;
+        for (int32_t i = 0; i < rows; i++) list.at.push_back(x + int64_t(i) * weight->in);
+        products<float>(pool, {{weight, &list, out, weight->out}});
+    }
+    return 0;
+}
+
+} // extern "C"

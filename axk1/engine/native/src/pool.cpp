@@ -1,0 +1,97 @@
+#include "pool.h"
+
+#include <sched.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace axk1 {
+
+static inline void relax() {
+#if defined(__x86_64__)
+    _mm_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+static constexpr int SPINS = 4000; // some 50 microseconds: longer than what lies between two loops of a forward pass
+
+static int allowed_cpus() {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : int(std::thread::hardware_concurrency());
+}
+
+Pool::Pool(int threads) {
+    int wanted = threads > 0 ? threads : allowed_cpus();
+    for (int i = 1; i < wanted; i++) workers_.emplace_back([this] { work(); });
+}
+
+Pool::~Pool() {
+    {
+        std::lock_guard<std::mutex> lock(mutex_);
+        ends_ = true;
+    }
+    wake_.notify_all();
+    for (auto &worker : workers_) worker.join();
+}
+
+void Pool::run(int64_t n, Call call, void *context) {
+    if (n <= 0) return;
+    if (n == 1 || workers_.empty()) {
+        for (int64_t i = 0; i < n; i++) call(context, i);
+        return;
+    }
+    uint64_t loop = (ticket_.load(std::memory_order_relaxed) >> 32) + 1;
+    ticket_.store(loop << 32 | CLOSED);
+    call_.store(call, std::memory_order_relaxed);
+    context_.store(context, std::memory_order_relaxed);
+    pieces_.store(n, std::memory_order_relaxed);
+    done_.store(0, std::memory_order_relaxed);
+    ticket_.store(loop << 32);
+    if (asleep_.load() > 0) {
+        { std::lock_guard<std::mutex> lock(mutex_); } // a worker between its last look and its sleep has the mutex
+        wake_.notify_all();
+    }
+    while (take_one()) {}
+    for (int spins = 0; done_.load(std::memory_order_acquire) < n; spins++) {
+        if (spins < SPINS) relax();
+        else sched_yield();
+    }
+}
+
+// One piece of the running loop; false when there is none left.
+bool Pool::take_one() {
+    uint64_t ticket = ticket_.load(std::memory_order_acquire);
+    for (;;) {
+        int64_t piece = int64_t(ticket & CLOSED);
+        Call call = call_.load(std::memory_order_relaxed);
+        void *context = context_.load(std::memory_order_relaxed);
+        if (piece >= pieces_.load(std::memory_order_relaxed) || piece == int64_t(CLOSED)) return false;
+        if (ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
+            call(context, piece);
+            done_.fetch_add(1, std::memory_order_release);
+            return true;
+        }
+    }
+}
+
+void Pool::work() {
+    uint64_t seen = ticket_.load() >> 32;
+    while (!ends_.load(std::memory_order_relaxed)) {
+        for (int spins = 0; spins < SPINS; spins++) {
+            if (take_one()) spins = 0;
+            else relax();
+        }
+        std::unique_lock<std::mutex> lock(mutex_);
+        asleep_.fetch_add(1);
+        seen = ticket_.load() >> 32;
+        wake_.wait(lock, [&] {
+            uint64_t ticket = ticket_.load();
+            return ends_.load() || ticket >> 32 != seen || int64_t(ticket & CLOSED) < pieces_.load();
+        });
+        asleep_.fetch_sub(1);
+    }
+}
+
+} // namespace axk1

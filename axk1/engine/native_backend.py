@@ -1,0 +1,72 @@
+"""NativeBackend: the model by the C++ kernels, on weights that stay where the files are mapped.
+
+Shape letters: W wanted tokens, V vocabulary, D hidden size.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import c_int32, c_void_p
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axk1.checkpoint import CheckpointError, CheckpointFolder
+from axk1.engine.backend import Batch
+from axk1.engine.native_library import BatchSpec, load
+from axk1.engine.native_weights import NativeWeights
+
+__all__ = ["NativeBackend"]
+
+Floats = NDArray[np.float32]
+
+
+class NativeBackend:
+    """Implements `Backend`. `threads` None takes every CPU that the process may use.
+
+    Raises:
+        NativeUnavailableError: the library cannot be built here.
+        CheckpointError: tensors that it does not read, or no memory for the cache.
+    """
+
+    def __init__(self, folder: CheckpointFolder, blocks: int, block_size: int, threads: int | None = None) -> None:
+        self._library = load()
+        self.config, self.blocks, self.block_size = without_mtp(folder.config), blocks, block_size
+        self._weights = NativeWeights(folder)
+        spec = self._weights.spec(blocks, block_size, threads or 0)
+        reason = ctypes.create_string_buffer(256)
+        self._model: int | None = self._library.axk1_open(ctypes.byref(spec), reason)
+        if not self._model:
+            raise CheckpointError(f"{folder.path}: {reason.value.decode()}")
+
+    def logits(self, batch: Batch) -> Floats:
+        """float32 [W, V]"""
+        return self._forward(batch, self.config.vocab_size, logits=True)
+
+    def hidden(self, batch: Batch) -> Floats:
+        """float32 [W, D]"""
+        return self._forward(batch, self.config.hidden_size, logits=False)
+
+    @property
+    def bytes(self) -> int:
+        """Memory that the library holds besides the mapped weights: cache and scratch."""
+        assert self._model
+        return int(self._library.axk1_bytes(self._model))
+
+    def close(self) -> None:
+        """Gives memory and threads back; a second call does nothing."""
+        if self._model:
+            self._library.axk1_close(self._model)
+            self._model = None
+
+    def _forward(self, batch: Batch, width: int, *, logits: bool) -> Floats:
+        assert self._model, "the back end is closed"
+        out = np.empty((len(batch.wanted_W), width), np.float32)
+        arrays = [np.ascontiguousarray(one, np.int32) for one in (batch.tokens_N, batch.starts_S1, batch.cached_S)]
+        blocks_SM, wanted_W = (np.ascontiguousarray(one, np.int32) for one in (batch.blocks_SM, batch.wanted_W))
+        spec = BatchSpec(
+            *(one.ctypes.data for one in (*arrays, blocks_SM)), *blocks_SM.shape, wanted_W.ctypes.data, len(wanted_W), 0
+        )
+        if self._library.axk1_forward(self._model, ctypes.byref(spec), c_int32(logits), c_void_p(out.ctypes.data)):
+            raise MemoryError("no memory for the scratch of this batch: lower the tokens of a step")
+        return out

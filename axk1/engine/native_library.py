@@ -1,0 +1,103 @@
+"""The native library as ctypes sees it: the structs of `native/include/axk1.h`, and its functions.
+
+Where there is no C++ compiler, `load` raises NativeUnavailableError and the NumPy reference takes over.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import POINTER, c_char_p, c_float, c_int32, c_int64, c_void_p
+from functools import cache
+from importlib import resources
+
+from axk1.native import build, compiler, sources
+
+__all__ = ["FORMATS", "VERSION", "BatchSpec", "Layer", "Matrix", "ModelSpec", "load"]
+
+VERSION = 1
+FORMATS = {"F32": 0, "F16": 1, "BF16": 2}
+"""The library's code for each element type of a checkpoint."""
+
+# Kernels choose their instructions at run time (src/dispatch.cpp), so the build is for any CPU of this kind. The two
+# warnings are gcc 12's about its own header.
+_FLAGS = (
+    *("-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fassociative-math", "-fno-signed-zeros"),
+    *("-shared", "-fPIC", "-pthread", "-Iinclude", "-Isrc", "-Wno-uninitialized", "-Wno-maybe-uninitialized"),
+)
+
+
+class Matrix(ctypes.Structure):
+    """Mirrors `axk1_matrix`."""
+
+    _fields_ = (("data", c_void_p), *((name, c_int32) for name in ("format", "out", "in", "unused")))
+
+
+class Layer(ctypes.Structure):
+    """Mirrors `axk1_layer`."""
+
+    _fields_ = (
+        ("input_norm", c_void_p),
+        ("q_a", Matrix),
+        ("q_a_norm", c_void_p),
+        ("q_b", Matrix),
+        ("kv_a", Matrix),
+        ("kv_a_norm", c_void_p),
+        *((name, Matrix) for name in ("kv_b", "o")),
+        ("post_attention_norm", c_void_p),
+        *((name, Matrix) for name in ("gate", "up", "down")),
+        *((name, c_void_p) for name in ("router", "selection_bias", "experts", "post_mlp_norm")),
+    )
+
+
+class ModelSpec(ctypes.Structure):
+    """Mirrors `axk1_model_spec`."""
+
+    _fields_ = (
+        *((name, c_int32) for name in ("version", "hidden", "layers", "vocab", "heads")),
+        *((name, c_int32) for name in ("kv_rank", "nope", "rope", "value")),
+        *((name, c_int32) for name in ("experts", "experts_per_token", "groups", "groups_kept", "normalise_weights")),
+        *((name, c_float) for name in ("routed_scale", "norm_eps", "latent_norm_eps", "softmax_scale", "rope_factor")),
+        ("rope_frequencies", c_void_p),
+        ("embedding", Matrix),
+        ("final_norm", c_void_p),
+        ("head", Matrix),
+        ("layer", POINTER(Layer)),
+        *((name, c_int32) for name in ("block_size", "blocks", "threads", "unused")),
+    )
+
+
+class BatchSpec(ctypes.Structure):
+    """Mirrors `axk1_batch`."""
+
+    _fields_ = (
+        *((name, c_void_p) for name in ("tokens", "starts", "cached", "blocks")),
+        *((name, c_int32) for name in ("sequences", "table")),
+        ("wanted", c_void_p),
+        *((name, c_int32) for name in ("n_wanted", "unused")),
+    )
+
+
+@cache
+def load() -> ctypes.CDLL:
+    """The library, built if need be (some ten seconds, once per machine).
+
+    Raises:
+        NativeUnavailableError: no compiler, or the compiler refused; with the reason.
+    """
+    files = sources(resources.files("axk1.engine").joinpath("native"), ".cpp", ".h", ".inl")
+    units = [name for name in files if name.endswith(".cpp")]
+    return _declare(ctypes.CDLL(str(build("engine", files, [compiler("CXX", "g++", "c++"), *_FLAGS], units))))
+
+
+def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
+    library.axk1_open.restype = c_void_p
+    library.axk1_open.argtypes = [POINTER(ModelSpec), c_char_p]
+    library.axk1_close.argtypes = [c_void_p]
+    library.axk1_close.restype = None
+    library.axk1_forward.argtypes = [c_void_p, POINTER(BatchSpec), c_int32, c_void_p]
+    library.axk1_bytes.argtypes = [c_void_p]
+    library.axk1_bytes.restype = c_int64
+    library.axk1_kernels.restype = c_char_p
+    library.axk1_use.argtypes = [c_char_p]
+    library.axk1_matmul.argtypes = [POINTER(Matrix), c_void_p, c_int32, c_void_p, c_int32]
+    return library
