@@ -166,7 +166,7 @@ class Engine:
     def embed(self, prompts: Prompts, pooling: Literal["mean", "last"] = "mean") -> Floats:
         """One vector of length 1 for each text, from its hidden states: float32 [P, D]."""
         states = [self.hidden(prompt) for prompt in listed(prompts)]
-        pooled = np.stack([state_TD.mean(axis=0) if pooling == "mean" else state_TD[-1] for state_TD in states])
+        pooled: Floats = np.stack([state_TD.mean(axis=0) if pooling == "mean" else state_TD[-1] for state_TD in states])
         lengths: Floats = np.sqrt(np.square(pooled).sum(axis=1, keepdims=True))
         vectors: Floats = pooled / np.maximum(lengths, np.float32(1e-12))
         return vectors

@@ -20,7 +20,10 @@ from axk1.chat.sampling import SamplingParams
 __all__ = ["Logprob", "adjusted", "candidates", "logprobs", "sample", "uniform"]
 
 Floats = NDArray[np.float32]
-_LIKELY = 1024  # so many tokens nearly always hold the mass that top_p asks for; sorting them all takes far longer
+Ids = NDArray[np.int64]
+
+_LIKELY = (1024, 16384)  # so many tokens nearly always hold what top_p asks for; sorting all of them takes far longer
+_COLDEST, _HOTTEST = 1e-30, 1e30  # beyond these, dividing by the temperature would leave float32
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,13 @@ class Logprob:
 
 
 def sample(logits_V: Floats, params: SamplingParams, number: float) -> int:
-    """The id chosen from adjusted logits; `number` from [0, 1) picks one of the candidates by their probabilities."""
+    """The id chosen from adjusted logits; `number` from [0, 1) picks one of the candidates by their weights."""
     if params.greedy:
         return int(logits_V.argmax())
-    ids_C, probability_C = candidates(logits_V, params)
-    total_C = probability_C.cumsum()
-    return int(ids_C[np.searchsorted(total_C, number * total_C[-1], side="right").clip(max=len(ids_C) - 1)])
+    ids_C, weight_C = candidates(logits_V, params)
+    total_C = weight_C.cumsum(dtype=np.float64)
+    place = np.searchsorted(total_C, number * total_C[-1], side="right")
+    return int(ids_C[min(int(place), len(ids_C) - 1)])
 
 
 def uniform(seed: int, step: int) -> float:
@@ -78,48 +82,53 @@ def _less_repetition(logits_V: Floats, penalty: float, ids: NDArray[np.int64]) -
     return logits_V
 
 
-def candidates(logits_V: Floats, params: SamplingParams) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The ids that may be chosen and their weights (float64, likeliest first where they are sorted, not normalised)."""
-    wide_V = logits_V.astype(np.float64)
-    with np.errstate(over="ignore"):  # the smallest temperatures: -inf is what is meant
-        weight_V = np.exp((wide_V - wide_V.max()) / params.temperature)
+def candidates(logits_V: Floats, params: SamplingParams) -> tuple[Ids, Floats]:
+    """The ids that may be chosen and their weights, relative to the likeliest; sorted under top_k and top_p."""
+    weight_V = _weights(logits_V, params.temperature)
     ids_C = np.flatnonzero(weight_V >= params.min_p) if params.min_p else np.arange(len(weight_V))
     if 0 < params.top_k < len(ids_C):
-        ids_C = _top(weight_V, ids_C, params.top_k)
+        ids_C = ids_C[_top(logits_V[ids_C], params.top_k)]
     if params.top_p < 1:
-        ids_C = _nucleus(weight_V, ids_C, params.top_p)
+        ids_C = ids_C[_nucleus(logits_V[ids_C], weight_V[ids_C], params.top_p)]
     return ids_C, weight_V[ids_C]
 
 
-def _nucleus(weight_V: NDArray[np.float64], ids_C: NDArray[np.int64], top_p: float) -> NDArray[np.int64]:
-    """The smallest set of the likeliest tokens whose share of the weight is at least `top_p` (arXiv 1904.09751)."""
-    goal = top_p * weight_V[ids_C].sum()
-    likely = _top(weight_V, ids_C, _LIKELY)
-    if weight_V[likely].sum() < goal:
-        likely = _top(weight_V, ids_C, len(ids_C))
-    before = weight_V[likely].cumsum() - weight_V[likely]
-    kept_C: NDArray[np.int64] = likely[before < goal]
-    return kept_C
+def _weights(logits_V: Floats, temperature: float = 1.0) -> Floats:
+    """e^((x - max) / temperature) in float32: at 160,000 tokens a tenth of the time that float64 takes."""
+    with np.errstate(over="ignore"):  # the smallest temperatures: -inf is what is meant
+        scaled_V = (logits_V - logits_V.max()) / np.float32(min(max(temperature, _COLDEST), _HOTTEST))
+        weights: Floats = np.exp(scaled_V)
+    return weights
 
 
-def _top(weight_V: NDArray[np.float64], ids_C: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """The `count` likeliest of the ids, likeliest first, of equal ones the lower id."""
-    if count < len(ids_C):
-        smallest = np.partition(weight_V[ids_C], -count)[-count]
-        above, equal = ids_C[weight_V[ids_C] > smallest], ids_C[weight_V[ids_C] == smallest]
-        ids_C = np.sort(np.concatenate((above, equal[: count - len(above)])))
-    sorted_C: NDArray[np.int64] = ids_C[np.argsort(-weight_V[ids_C], kind="stable")]
-    return sorted_C
+def _nucleus(logits_C: Floats, weight_C: Floats, top_p: float) -> Ids:
+    """The places of the fewest likeliest whose share of the weight is `top_p` or more (arXiv 1904.09751)."""
+    goal = top_p * weight_C.sum(dtype=np.float64)
+    for count in (*_LIKELY, len(weight_C)):
+        place_C = _top(logits_C, count)
+        total_C = weight_C[place_C].cumsum(dtype=np.float64)
+        if total_C[-1] >= goal:
+            break
+    return place_C[: int(np.searchsorted(total_C, goal)) + 1]
+
+
+def _top(values: Floats, count: int) -> Ids:
+    """The places of the `count` largest values, largest first, of equal ones the lower place."""
+    places = np.arange(len(values))
+    if count < len(values):
+        smallest = np.partition(values, -count)[-count]
+        above, equal = np.flatnonzero(values > smallest), np.flatnonzero(values == smallest)
+        places = np.sort(np.concatenate((above, equal[: count - len(above)])))
+    ordered: Ids = places[np.argsort(-values[places], kind="stable")]
+    return ordered
 
 
 def logprobs(logits_V: Floats, token: int, count: int) -> Mapping[int, Logprob]:
     """The token's log-probability and those of the `count` likeliest, by id, under the model's own distribution: before
     bias, penalties, masks and temperature, as vLLM reports them."""
-    wide_V = logits_V.astype(np.float64)
-    log_total = np.log(np.exp(wide_V - wide_V.max()).sum()) + wide_V.max()
-    ids = [int(one) for one in _top(wide_V, np.arange(len(wide_V)), count)] if count else []
-    found = {one: Logprob(float(wide_V[one] - log_total), rank) for rank, one in enumerate(ids, 1)}
+    log_total = float(np.log(_weights(logits_V).sum(dtype=np.float64))) + float(logits_V.max())
+    ids = [int(one) for one in _top(logits_V, count)] if count else []
+    found = {one: Logprob(float(logits_V[one]) - log_total, rank) for rank, one in enumerate(ids, 1)}
     if token not in found:
-        rank = int((wide_V > wide_V[token]).sum()) + 1
-        found[token] = Logprob(float(wide_V[token] - log_total), rank)
+        found[token] = Logprob(float(logits_V[token]) - log_total, int((logits_V > logits_V[token]).sum()) + 1)
     return found

@@ -70,7 +70,7 @@ def test_the_candidates_are_those_of_a_plain_sort(
     assert abs(len(ids) - len(kept)) <= 1  # the goal may be met exactly, but for rounding
     assert set(ids.tolist()[: len(kept) - 1]) <= set(kept) or top_p == 1
     assert len(set(ids.tolist())) == len(ids)
-    np.testing.assert_allclose(weights / weights.sum(), probability[ids] / probability[ids].sum(), rtol=1e-9)
+    np.testing.assert_allclose(weights / weights.sum(), probability[ids] / probability[ids].sum(), rtol=1e-5)
 
 
 def test_random_numbers_follow_seed_and_step_alone() -> None:
