@@ -92,7 +92,7 @@ class _Completer:
     def complete(
         self, prompts: Sequence[list[int]], max_new_tokens: int, sampling: SamplingParams = GREEDY
     ) -> list[list[int]]:
-        chosen = (sampling.temperature, sampling.top_p, sampling.seed)
+        chosen = (sampling.temperature, sampling.top_p, sampling.seed or 0)
         return self.generator.generate(prompts, max_new_tokens, self.eos, *chosen)
 
 

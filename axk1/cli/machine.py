@@ -7,10 +7,10 @@ from rich.console import Console
 from axk1.cli.words import Words
 from axk1.model.folder import load
 from axk1.model.fused import FusedOperators
-from axk1.native import NativeUnavailableError
 from axk1.model.operators import Operators
 from axk1.model.plain import PlainOperators
 from axk1.model.transformer import Transformer
+from axk1.native import NativeUnavailableError
 from axk1.train.precision import parameter_dtype, prepare_process
 
 __all__ = ["load_model", "operators"]

@@ -15,6 +15,7 @@ from axk1.checkpoint import CheckpointError, CheckpointFolder
 from axk1.engine.backend import Batch
 from axk1.engine.native_library import BatchSpec, load
 from axk1.engine.native_weights import NativeWeights
+from axk1.engine.reference.weights import without_mtp
 
 __all__ = ["NativeBackend"]
 

@@ -7,14 +7,17 @@ always computed in float32.
 from __future__ import annotations
 
 import ctypes
-import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from axk1.arch import ModelConfig, RopeParameters
-from axk1.checkpoint import CheckpointError, CheckpointFolder, Piece, plan
+from axk1.checkpoint import CheckpointError, CheckpointFolder, plan
+from axk1.checkpoint.tensorfile import DTYPE_BYTES
 from axk1.engine.native_library import FORMATS, VERSION, Layer, Matrix, ModelSpec
+from axk1.engine.reference.attention import LATENT_NORM_EPS
+from axk1.engine.reference.weights import values
+from axk1.engine.rope import attention_factor, frequencies, softmax_scale
 
 __all__ = ["NativeWeights"]
 
@@ -48,7 +51,7 @@ class NativeWeights:
             embedding,
             self._vector("model.norm.weight"),
             embedding if config.tie_word_embeddings else self._matrix("lm_head.weight"),
-            self._keep(layers),
+            layers,
             *(block_size, blocks, threads, 0),
         )
 
@@ -64,7 +67,7 @@ class NativeWeights:
             q_b=self._matrix(f"{at}self_attn.{'q_b_proj' if low_rank else 'q_proj'}.weight"),
             kv_a=self._matrix(f"{at}self_attn.kv_a_proj_with_mqa.weight"),
             kv_a_norm=self._vector(f"{at}self_attn.kv_a_layernorm.weight"),
-            kv_b=self._matrix(f"{at}self_attn.kv_b_proj.weight"),
+            kv_b=self._up_projection(f"{at}self_attn.kv_b_proj.weight"),
             o=self._matrix(f"{at}self_attn.o_proj.weight"),
             post_attention_norm=self._vector(f"{at}post_attention_layernorm.weight"),
             gate=self._matrix(f"{shared}gate_proj.weight"),
@@ -105,6 +108,13 @@ class NativeWeights:
         (piece,) = self._sources[name]
         return self._part(piece.tensor, 0, *piece.shape)
 
+    def _up_projection(self, name: str) -> Matrix:
+        """Read along its rows and along its columns, which the library does not do in float16: that is widened."""
+        (piece,) = self._sources[name]
+        if self._folder.tensors[piece.tensor].dtype != "F16":
+            return self._matrix(name)
+        return Matrix(self._floats(values(self._folder, piece.tensor)), FORMATS["F32"], *piece.shape, 0)
+
     def _part(self, tensor: str, first_row: int, rows: int, columns: int) -> Matrix:
         """Rows of a tensor, where they lie in the mapped file."""
         info = self._folder.tensors[tensor]
@@ -120,10 +130,9 @@ class NativeWeights:
         if name not in self._sources:
             return None
         (piece,) = self._sources[name]
-        info = self._folder.tensors[piece.tensor]
-        return self._floats(as_float32(self._folder.raw(piece.tensor), info.dtype))
+        return self._floats(values(self._folder, piece.tensor))
 
-    def _floats(self, values: NDArray[np.float32]) -> int:
-        kept = np.ascontiguousarray(values, np.float32)
+    def _floats(self, numbers: NDArray[np.float32]) -> int:
+        kept = np.ascontiguousarray(numbers, np.float32)
         self._kept.append(kept)
         return kept.ctypes.data

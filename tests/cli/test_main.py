@@ -55,7 +55,15 @@ def test_every_target_is_a_function() -> None:
 
 
 @pytest.mark.parametrize(
-    "argv", [["--help"], ["arch", "k1", "--json"], ["--version"], ["tokenizer", "--help"], ["corpus", "--help"]]
+    "argv",
+    [
+        ["--help"],
+        ["arch", "k1", "--json"],
+        ["--version"],
+        ["tokenizer", "--help"],
+        ["corpus", "--help"],
+        ["generate", "--help"],
+    ],
 )
 def test_these_need_no_torch(argv: list[str]) -> None:
     code = (

@@ -11,8 +11,8 @@ from torch import Tensor
 from axk1.model.fused import FusedOperators, first_visible
 from axk1.model.fused_experts import grouped_gemm, grouped_weight_gradient
 from axk1.model.native import load
-from axk1.native import NativeUnavailableError
 from axk1.model.plain import PlainOperators
+from axk1.native import NativeUnavailableError
 
 try:
     load()

@@ -19,9 +19,9 @@ from axk1.config import to_mapping
 from axk1.data.evaluation import Evaluation
 from axk1.data.shards import TokenShards
 from axk1.model.fused import FusedOperators
-from axk1.native import NativeUnavailableError
 from axk1.model.operators import Operators
 from axk1.model.plain import PlainOperators
+from axk1.native import NativeUnavailableError
 from axk1.runs import Metrics, Run
 from axk1.train import state
 from axk1.train.architecture import ModelChoice

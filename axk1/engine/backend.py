@@ -1,0 +1,71 @@
+"""What runs the model: batches of tokens in, logits out, with a paged cache of latents that the back end owns.
+
+Shape letters: N tokens of a step, S sequences, S1 = S + 1, M blocks of the longest table, W wanted tokens,
+V vocabulary, D hidden size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axk1.arch import ModelConfig
+
+__all__ = ["Backend", "Batch"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The tokens of one step: those of several sequences, one after the other. All arrays are int32.
+
+    Sequence s owns `tokens_N[starts_S1[s]:starts_S1[s + 1]]`, at least one token; the i-th of them has the position
+    `cached_S[s] + i`. Positions b * block_size up to (b + 1) * block_size of a sequence lie in its b-th block,
+    `blocks_SM[s, b]`; -1 pads the tables. `wanted_W` are places in `tokens_N`, ascending, perhaps none.
+    """
+
+    tokens_N: NDArray[np.int32]
+    starts_S1: NDArray[np.int32]
+    cached_S: NDArray[np.int32]
+    blocks_SM: NDArray[np.int32]
+    wanted_W: NDArray[np.int32]
+
+
+class Backend(Protocol):
+    """A plug-in of the kind `engine_backend`.
+
+    Built as `cls(folder: CheckpointFolder, blocks: int, block_size: int, threads: int | None)`; raises CheckpointError
+    for weights that it cannot read. One thread calls it, not always the same. Both passes write the latents of all the
+    batch's tokens to the cache first, so that tokens of one step see each other; blocks may be shared for reading by
+    several sequences, but a block that a step writes to belongs to one. Whatever a block held before is no longer
+    looked at. Results are fresh arrays that the caller may change.
+    """
+
+    @property
+    def config(self) -> ModelConfig:
+        """The shape of the model."""
+        ...
+
+    @property
+    def block_size(self) -> int:
+        """Positions of one block."""
+        ...
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of the cache; ids are smaller."""
+        ...
+
+    def logits(self, batch: Batch) -> NDArray[np.float32]:
+        """Scores of the token after each wanted one: float32 [W, V]."""
+        ...
+
+    def hidden(self, batch: Batch) -> NDArray[np.float32]:
+        """Hidden states of the wanted tokens after the last norm, as the head sees them: float32 [W, D]."""
+        ...
+
+    def close(self) -> None:
+        """Gives memory and threads back; a second call does nothing."""
+        ...

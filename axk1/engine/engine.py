@@ -1,0 +1,224 @@
+"""The engine: a checkpoint folder that answers, to many callers at once.
+
+Shape letters: T tokens of a text, V vocabulary, D hidden size, P prompts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import secrets
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axk1 import registry
+from axk1.chat.sampling import GREEDY, SamplingParams
+from axk1.checkpoint import CheckpointFolder
+from axk1.engine import memory as sizes
+from axk1.engine.backend import Backend
+from axk1.engine.cache import BlockPool
+from axk1.engine.job import Completion, Item, Reading, Wants
+from axk1.engine.loop import Loop, QueueFullError
+from axk1.engine.output import RequestOutput
+from axk1.engine.prompt import Prompt, Prompts, Reader, listed, paired
+from axk1.engine.scheduler import Scheduler
+from axk1.engine.stop import TextStream
+from axk1.engine.stream import AsyncStream, Make, Stream
+
+__all__ = ["Engine", "Limits"]
+
+Floats = NDArray[np.float32]
+_PATIENCE = 0.01  # seconds until a full queue is asked again
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is done at once: tokens of a cache block and of a step, sequences that run and that may wait."""
+
+    block_size: int = 32
+    max_batch_tokens: int = 512
+    max_sequences: int = 64
+    max_waiting: int = 1024
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
+
+
+class Engine:
+    """Made by `Engine.open`. Every method may be called from any thread or event loop, many at a time; what they ask
+    for is batched. Close it, or use it in a `with` statement."""
+
+    def __init__(self, backend: Backend, reader: Reader, limits: Limits) -> None:
+        self.config = backend.config
+        self.tokenizer = reader.tokenizer
+        self._reader = reader
+        self._limits = limits
+        pool = BlockPool(backend.blocks)
+        scheduler = Scheduler(pool, backend.block_size, limits.max_batch_tokens, limits.max_sequences)
+        self._loop = Loop(backend, scheduler, limits.max_waiting)
+        self._finalizer = weakref.finalize(self, self._loop.close)
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path | str,
+        memory: str | int | None = None,
+        threads: int | None = None,
+        backend: str = "auto",
+        limits: Limits | None = None,
+    ) -> Self:
+        """The model of a Hugging Face folder; one without a tokenizer works with token ids.
+
+        `memory` is what the latent cache may take (6G, 512M, bytes), `threads` the back end's, `backend` the name of a
+        plug-in of the kind `engine_backend` ("auto": native where there is one, else reference). Raises CheckpointError
+        for a folder that cannot be read, ValueError for settings that make no sense.
+        """
+        limits = limits or Limits()
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads must be at least 1, not {threads}")
+        source = CheckpointFolder(Path(folder))
+        count = sizes.blocks(source.config, memory, limits.block_size, limits.max_sequences)
+        plugin = registry.load("engine_backend", _backend_name(backend))
+        reader = Reader.of(source, tokens_in_cache=count * limits.block_size)
+        return cls(plugin(source, count, limits.block_size, threads), reader, limits)
+
+    @property
+    def context(self) -> int:
+        """The most tokens that a prompt and its completion may have together."""
+        return self._reader.context
+
+    def generate(
+        self, prompts: Prompts, params: SamplingParams | Sequence[SamplingParams] | None = None
+    ) -> list[RequestOutput]:
+        """Completions of texts or lists of ids, in order. Waits where the queue is full.
+
+        ValueError for a prompt that is empty or too long, an id outside the vocabulary, a text without a tokenizer.
+        """
+        running: deque[Stream] = deque()
+        outputs: list[RequestOutput] = []
+        try:
+            for make in self._makes(prompts, params):
+                while (stream := self._room_for(make)) is None:
+                    if running:
+                        outputs.append(running.popleft().output())
+                    else:
+                        time.sleep(_PATIENCE)
+                running.append(stream)
+            return outputs + [stream.output() for stream in running]
+        finally:
+            for stream in running:
+                stream.close()
+
+    async def agenerate(
+        self, prompts: Prompts, params: SamplingParams | Sequence[SamplingParams] | None = None
+    ) -> list[RequestOutput]:
+        """`generate` for event loops; cancelling the task cancels its requests."""
+        running: list[AsyncStream] = []
+        try:
+            for make in self._makes(prompts, params):
+                while True:
+                    try:
+                        running.append(AsyncStream(make, self._loop, self))
+                        break
+                    except QueueFullError:
+                        await asyncio.sleep(_PATIENCE)
+            return [await stream.output() for stream in running]
+        finally:
+            for stream in running:
+                stream.close()
+
+    def stream(self, prompt: Prompt, params: SamplingParams | None = None) -> Stream:
+        """The completion of one prompt as it is made. Closing or dropping the stream cancels the request.
+
+        ValueError as `generate`; QueueFullError when too many requests wait.
+        """
+        return Stream(self._make(prompt, params or SamplingParams()), self._loop, self)
+
+    def astream(self, prompt: Prompt, params: SamplingParams | None = None) -> AsyncStream:
+        """`stream` for `async for`; call it inside the event loop that reads it."""
+        return AsyncStream(self._make(prompt, params or SamplingParams()), self._loop, self)
+
+    def complete(
+        self, prompts: Sequence[list[int]], max_new_tokens: int, sampling: SamplingParams = GREEDY
+    ) -> list[list[int]]:
+        """The engine as a `chat.completer.TokenCompleter`."""
+        params = replace(sampling, max_tokens=max_new_tokens)
+        return [list(output.token_ids) for output in self.generate(prompts, params)]
+
+    def logits(self, prompt: Prompt) -> Floats:
+        """The scores of the next token after each token of a text: float32 [T, V]."""
+        return self._read(prompt, "logits")
+
+    def hidden(self, prompt: Prompt) -> Floats:
+        """The states that the head sees at each token of a text: float32 [T, D]."""
+        return self._read(prompt, "hidden")
+
+    def embed(self, prompts: Prompts, pooling: Literal["mean", "last"] = "mean") -> Floats:
+        """One vector of length 1 for each text, from its hidden states: float32 [P, D]."""
+        states = [self.hidden(prompt) for prompt in listed(prompts)]
+        pooled: Floats = np.stack([state_TD.mean(axis=0) if pooling == "mean" else state_TD[-1] for state_TD in states])
+        lengths: Floats = np.sqrt(np.square(pooled).sum(axis=1, keepdims=True))
+        vectors: Floats = pooled / np.maximum(lengths, np.float32(1e-12))
+        return vectors
+
+    def close(self) -> None:
+        """Cancels what runs and gives memory back. Again is harmless."""
+        self._finalizer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _makes(self, prompts: Prompts, params: SamplingParams | Sequence[SamplingParams] | None) -> list[Make]:
+        """All are checked before the first one runs."""
+        return [self._make(prompt, one) for prompt, one in paired(listed(prompts), params or SamplingParams())]
+
+    def _make(self, prompt: Prompt, params: SamplingParams) -> Make:
+        reader = self._reader
+        ids = reader.prompt_ids(prompt)
+        reader.check(params)
+        structure = reader.matcher(params) if params.structured else None
+        seed = secrets.randbits(63) if params.seed is None else params.seed
+        text = TextStream(reader.tokenizer, params.stop)
+
+        def make(deliver: Callable[[Item], None]) -> Completion:
+            return Completion(ids, params, seed, text, structure, reader.eos, reader.context, deliver)
+
+        return make
+
+    def _room_for(self, make: Make) -> Stream | None:
+        try:
+            return Stream(make, self._loop, self)
+        except QueueFullError:
+            return None
+
+    def _read(self, prompt: Prompt, wants: Wants) -> Floats:
+        items: queue.SimpleQueue[Item] = queue.SimpleQueue()
+        reading = Reading(self._reader.text_ids(prompt), wants, items.put)
+        self._loop.submit(reading)
+        try:
+            item = items.get()
+        finally:
+            self._loop.cancel(reading)
+        if isinstance(item, Exception):
+            raise item
+        assert isinstance(item, np.ndarray)
+        return item
+
+
+def _backend_name(asked: str) -> str:
+    if asked != "auto":
+        return asked
+    return "native" if "native" in registry.names("engine_backend") else "reference"

@@ -1,0 +1,91 @@
+"""Structured output: which tokens a JSON schema, a regular expression or a Lark grammar allows next (llguidance).
+
+Shape letter: V vocabulary of the model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
+from numpy.typing import NDArray
+
+from axk1.chat.sampling import SamplingParams
+from axk1.tokenizer.special import CONTROL, SPECIAL_TOKENS
+from axk1.tokenizer.tokenizer import Tokenizer
+
+__all__ = ["Grammars", "Matcher"]
+
+
+class Matcher:
+    """Follows one completion. `allowed` before a token is chosen, `accept` after."""
+
+    def __init__(self, matcher: LLMatcher, vocabulary: int) -> None:
+        self._matcher = matcher
+        self._vocabulary = vocabulary
+
+    @property
+    def ended(self) -> bool:
+        """Whether the completion is whole and nothing can follow."""
+        return self._matcher.is_stopped()
+
+    def allowed(self) -> NDArray[np.bool_]:
+        """True for the tokens that may come next: bool [V]."""
+        bits = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
+        allowed_V = np.zeros(self._vocabulary, np.bool_)
+        known = np.unpackbits(bits, bitorder="little")[: self._vocabulary]
+        allowed_V[: len(known)] = known
+        return allowed_V
+
+    def accept(self, token: int) -> None:
+        """The token that was chosen, one of the allowed."""
+        if not self._matcher.consume_token(token):
+            raise ValueError(f"the structured output broke off: {_line(self._matcher.get_error())}")
+
+
+class Grammars:
+    """Makes matchers for a tokenizer; `eos` end a completion once it is whole, `vocabulary` is the model's."""
+
+    def __init__(self, tokenizer: Tokenizer, eos: Iterable[int], vocabulary: int) -> None:
+        self._vocabulary = vocabulary
+        ends = sorted(token for token in eos if token < tokenizer.vocab_size)
+        self._tokenizer = LLTokenizer(TokenizerWrapper(_Vocabulary(tokenizer, ends)), eos_token=ends or None)
+
+    def matcher(self, params: SamplingParams) -> Matcher:
+        """ValueError in one line for a schema, regex or grammar that cannot be followed."""
+        name, source = _grammar(params)
+        error = LLMatcher.validate_grammar(source, self._tokenizer)
+        if error and not error.startswith("WARNING"):
+            raise ValueError(f"{name} cannot be followed: {_line(error)}")
+        return Matcher(LLMatcher(self._tokenizer, source, log_level=0), self._vocabulary)
+
+
+class _Vocabulary:
+    """The tokenizer in the form that llguidance asks for."""
+
+    def __init__(self, tokenizer: Tokenizer, ends: Sequence[int]) -> None:
+        self._encode = tokenizer.encode_bytes
+        self.tokens = list(tokenizer.token_bytes)
+        self.special_token_ids = [SPECIAL_TOKENS.index(token) for token in CONTROL]
+        self.eos_token_id = ends[0] if ends else self.special_token_ids[0]
+        self.bos_token_id = None
+
+    def __call__(self, text: bytes) -> list[int]:
+        return self._encode(text)
+
+
+def _grammar(params: SamplingParams) -> tuple[str, str]:
+    """The name of the structure and llguidance's own form of it."""
+    if params.json_schema is not None:
+        schema = params.json_schema if isinstance(params.json_schema, str) else json.dumps(params.json_schema)
+        return "json_schema", LLMatcher.grammar_from_json_schema(schema)
+    if params.regex is not None:
+        return "regex", LLMatcher.grammar_from_regex(params.regex)
+    assert params.grammar is not None
+    return "grammar", LLMatcher.grammar_from_lark(params.grammar)
+
+
+def _line(message: str) -> str:
+    return " ".join(message.split())

@@ -1,0 +1,135 @@
+"""The thread that serves: take what has arrived, schedule, run, hand out. Other threads only submit and cancel.
+
+All state of scheduler and cache belongs to this thread. `cancel` takes no lock, since a garbage collector may call it
+at any point of any thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from axk1.engine.backend import Backend
+from axk1.engine.job import Job
+from axk1.engine.scheduler import Scheduler, Sequence
+from axk1.engine.step import Part, run
+
+__all__ = ["Loop", "QueueFullError"]
+
+
+class QueueFullError(RuntimeError):
+    """So many requests wait already that one more is refused: try again later."""
+
+
+class Loop:
+    """Starts its thread with the first job and ends it with `close`."""
+
+    def __init__(self, backend: Backend, scheduler: Scheduler, max_waiting: int) -> None:
+        self._backend = backend
+        self._scheduler = scheduler
+        self._max_waiting = max_waiting
+        self._jobs: dict[Sequence, Job] = {}
+        self._changed = threading.Condition()
+        self._arrived: deque[Job] = deque()
+        self._cancelled: deque[Job] = deque()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Requests that have not begun."""
+        return len(self._arrived) + len(self._scheduler.waiting)
+
+    def submit(self, job: Job) -> None:
+        """Queues a job. QueueFullError when too many wait, ValueError when closed."""
+        with self._changed:
+            if self._closing:
+                raise ValueError("the engine is closed: open it again")
+            if self.waiting >= self._max_waiting:
+                raise QueueFullError(f"{self.waiting} requests wait already, the most that may: try again later")
+            self._arrived.append(job)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name="axk1-engine", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def cancel(self, job: Job) -> None:
+        """Ends a job before the next step; nothing happens if it has ended."""
+        self._cancelled.append(job)
+
+    def close(self) -> None:
+        """Cancels everything and closes the back end. Again is harmless."""
+        with self._changed:
+            first, self._closing = not self._closing, True
+            self._changed.notify()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+        elif first and self._thread is None:
+            self._backend.close()
+
+    def _serve(self) -> None:
+        try:
+            while self._take_in():
+                if self._scheduler.busy:
+                    self._step()
+        finally:
+            with self._changed:
+                self._closing = True
+            for job in [*self._jobs.values(), *self._arrived]:
+                job.cancel()
+            self._backend.close()
+
+    def _take_in(self) -> bool:
+        """Waits until there is something to do, then takes in new jobs and drops cancelled ones; False at the end."""
+        with self._changed:
+            while not (self._arrived or self._scheduler.busy or self._closing):
+                self._changed.wait()
+            if self._closing:
+                return False
+            # cancelled ones first: whatever was cancelled by now has arrived by now
+            cancelled = [self._cancelled.popleft() for _ in range(len(self._cancelled))]
+            while self._arrived:
+                job = self._arrived.popleft()
+                self._jobs[job.sequence] = job
+                self._scheduler.add(job.sequence)
+        for job in cancelled:
+            if job.sequence in self._jobs:
+                job.cancel()
+                self._end(job)
+        return True
+
+    def _step(self) -> None:
+        pieces = self._scheduler.schedule()
+        jobs = [self._jobs[piece.sequence] for piece in pieces]
+        parts = [Part(job, piece, job.wanted(piece)) for job, piece in zip(jobs, pieces, strict=True)]
+        for wants in ("logits", "hidden"):
+            alike = [part for part in parts if part.job.wants == wants]
+            if alike:
+                self._run(alike)
+
+    def _run(self, parts: list[Part]) -> None:
+        """An error ends the jobs it struck and rises in whoever waits for them; the loop goes on for the others."""
+        try:
+            rows = run(self._backend, parts, parts[0].job.wants)
+        except Exception as error:  # noqa: BLE001
+            for part in parts:
+                self._fail(part.job, error)
+            return
+        for part, rows_RX in zip(parts, rows, strict=True):
+            self._scheduler.computed(part.piece)
+            try:
+                if len(rows_RX):
+                    part.job.receive(rows_RX)
+            except Exception as error:  # noqa: BLE001
+                self._fail(part.job, error)
+                continue
+            if part.job.ended:
+                self._end(part.job)
+
+    def _fail(self, job: Job, error: Exception) -> None:
+        job.fail(error)
+        self._end(job)
+
+    def _end(self, job: Job) -> None:
+        del self._jobs[job.sequence]
+        self._scheduler.finish(job.sequence)

@@ -1,0 +1,83 @@
+"""ReferenceBackend: the model in readable NumPy, float32 throughout, the oracle of the native kernels.
+
+Shape letters: N tokens of a step, W wanted tokens, D hidden size, V vocabulary, Y layers, U latent size + rotary size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from axk1.arch import ModelConfig
+from axk1.checkpoint import CheckpointFolder
+from axk1.engine.backend import Batch
+from axk1.engine.reference import weights
+from axk1.engine.reference.arithmetic import Floats, linear, rms_norm, swiglu
+from axk1.engine.reference.attention import Attention, Pages
+from axk1.engine.reference.experts import SparseMlp
+from axk1.engine.rope import Rope
+
+__all__ = ["ReferenceBackend"]
+
+Weight = Callable[[str], Floats]
+
+
+class ReferenceBackend:
+    """Implements `Backend`. The model lies in memory as float32; `threads` is the linear algebra library's own."""
+
+    def __init__(self, folder: CheckpointFolder, blocks: int, block_size: int, threads: int | None = None) -> None:  # noqa: ARG002
+        self.config = weights.without_mtp(folder.config)
+        self.blocks, self.block_size = blocks, block_size
+        parameters = weights.read(folder)
+        self._embedding_VD = parameters["model.embed_tokens.weight"]
+        self._head_VD = self._embedding_VD if self.config.tie_word_embeddings else parameters["lm_head.weight"]
+        self._norm_D = parameters["model.norm.weight"]
+        self._layers = [_Layer(self.config, layer, parameters) for layer in range(self.config.num_hidden_layers)]
+        self._rope = Rope(self.config)
+        size = self.config.kv_lora_rank + self.config.qk_rope_head_dim
+        self._cache_YSU = np.zeros((len(self._layers), blocks * block_size, size), np.float32)
+
+    def logits(self, batch: Batch) -> Floats:
+        """float32 [W, V]"""
+        return linear(self.hidden(batch), self._head_VD)
+
+    def hidden(self, batch: Batch) -> Floats:
+        """float32 [W, D]"""
+        pages = Pages(batch, self.block_size)
+        tables = self._rope.tables(pages.positions_N)
+        x_ND = self._embedding_VD[batch.tokens_N]
+        for layer, cache_SU in zip(self._layers, self._cache_YSU, strict=True):
+            x_ND = layer(x_ND, tables, cache_SU, pages)
+        return rms_norm(x_ND[batch.wanted_W], self._norm_D, self.config.rms_norm_eps)
+
+    def close(self) -> None:
+        """Nothing but memory is held."""
+
+
+class _Layer:
+    """Attention, then a dense or sparse feed-forward, each on a normed copy of the residual stream."""
+
+    def __init__(self, config: ModelConfig, layer: int, parameters: Mapping[str, Floats]) -> None:
+        prefix = f"model.layers.{layer}."
+        self._eps = config.rms_norm_eps
+        self._norm_before = parameters[f"{prefix}input_layernorm.weight"]
+        self._norm_between = parameters[f"{prefix}post_attention_layernorm.weight"]
+        self._norm_after = parameters.get(f"{prefix}post_mlp_layernorm.weight")  # sparse layers of A.X K1 alone
+        self._attention = Attention(config, lambda name: parameters[f"{prefix}self_attn.{name}.weight"])
+        mlp = SparseMlp if config.is_sparse(layer) else _DenseMlp
+        self._mlp = mlp(config, lambda name: parameters[f"{prefix}mlp.{name}"])
+
+    def __call__(self, x_ND: Floats, tables: tuple[Floats, Floats], cache_SU: Floats, pages: Pages) -> Floats:
+        x_ND = x_ND + self._attention(rms_norm(x_ND, self._norm_before, self._eps), tables, cache_SU, pages)
+        out_ND = self._mlp(rms_norm(x_ND, self._norm_between, self._eps))
+        return x_ND + (out_ND if self._norm_after is None else rms_norm(out_ND, self._norm_after, self._eps))
+
+
+class _DenseMlp:
+    def __init__(self, _config: ModelConfig, weight: Weight) -> None:
+        self._gate_up = np.concatenate([weight("gate_proj.weight"), weight("up_proj.weight")])
+        self._down = weight("down_proj.weight")
+
+    def __call__(self, x_ND: Floats) -> Floats:
+        return swiglu(x_ND, self._gate_up, self._down)

@@ -1,0 +1,132 @@
+"""Random torch models, the oracle, and the folders they are saved to, which the engine opens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, settings
+
+from axk1.arch import ModelConfig
+from axk1.engine.engine import Engine
+from axk1.export.huggingface import save
+from axk1.model import Transformer
+from axk1.tokenizer.tokenizer import Tokenizer
+from axk1.tokenizer.train import train
+
+# Time says nothing on a shared machine.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
+
+TINY: dict[str, Any] = {
+    "vocab_size": 97,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "moe_intermediate_size": 16,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
+    "n_routed_experts": 8,
+    "num_experts_per_tok": 3,
+    "n_group": 4,
+    "topk_group": 2,
+    "q_lora_rank": 24,
+    "kv_lora_rank": 16,
+    "qk_nope_head_dim": 12,
+    "qk_rope_head_dim": 8,
+    "v_head_dim": 10,
+    "max_position_embeddings": 128,
+    "initializer_range": 0.15,
+    "bos_token_id": 0,
+    "eos_token_id": 1,
+}
+TEXTS = ["거실 불을 켜 줘. 네, 거실 불을 켰어요. 온도는 23도입니다.", "def add(first, second): return first + second\n"]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A model and the folder that holds the same weights."""
+
+    model: Transformer
+    path: Path
+
+    def logits(self, ids: list[int]) -> Any:
+        """The oracle's float32 [T, V], as an array."""
+        with torch.no_grad():
+            return self.model(torch.tensor([ids]))[0].numpy()
+
+    def greedy(self, prompt: list[int], count: int) -> list[int]:
+        """The oracle's tokens: the whole sequence again for each, without any cache."""
+        ids = list(prompt)
+        for _ in range(count):
+            ids.append(int(self.logits(ids)[-1].argmax()))
+        return ids[len(prompt) :]
+
+
+Make = Callable[..., Saved]
+
+
+def saved(
+    path: Path,
+    *,
+    fused_experts: bool = False,
+    dtype: Any = None,
+    files: Mapping[str, bytes] | None = None,
+    **changes: Any,
+) -> Saved:
+    """A model whose every weight is random, norms and selection biases too, so that none is trivially one or zero."""
+    torch.manual_seed(0)
+    config = ModelConfig(**{**TINY, **changes})
+    model = Transformer(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim == 1:
+                parameter.uniform_(0.5, 1.5)
+        for router in model.routers:
+            router.e_score_correction_bias.uniform_(-0.3, 0.3)
+        if dtype is not None:  # the oracle keeps float32 arithmetic on the rounded weights
+            for parameter in model.parameters():
+                parameter.copy_(parameter.to(dtype).float())
+    save(model.state_dict(), config, path, files or {}, dtype=dtype, fused_experts=fused_experts)
+    return Saved(model.eval(), path)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    return lambda **changes: saved(tmp_path / "model", **changes)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Saved:
+    """A folder without a tokenizer."""
+    return saved(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Tokenizer:
+    return train(TEXTS * 4, 320)
+
+
+@pytest.fixture(scope="session")
+def talking(tmp_path_factory: pytest.TempPathFactory, tokenizer: Tokenizer) -> Saved:
+    """A folder with a tokenizer; its vocabulary is padded beyond the tokenizer's, as published models' are."""
+    path = tmp_path_factory.mktemp("talking") / "model"
+    return saved(path, files=tokenizer.files(), vocab_size=336, max_position_embeddings=256)
+
+
+@pytest.fixture
+def open_engine(tiny: Saved) -> Any:
+    """Opens engines and closes them when the test ends."""
+    opened: list[Engine] = []
+
+    def open_(folder: Path = tiny.path, **settings: Any) -> Engine:
+        opened.append(Engine.open(folder, backend="reference", **settings))
+        return opened[-1]
+
+    yield open_
+    for engine in opened:
+        engine.close()

@@ -1,0 +1,356 @@
+"""The engine as its callers see it, against the torch model without a cache; and what must not matter does not."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from axk1 import Engine, SamplingParams
+from axk1.chat.sampling import GREEDY
+from axk1.engine.engine import Limits
+from axk1.engine.loop import QueueFullError
+from axk1.engine.output import Delta, RequestOutput
+from axk1.engine.stream import Stream
+
+PROMPTS = [[5], [7, 8, 9, 10, 11, 12, 13], [90, 3, 3], list(range(1, 15)), [42, 41], list(range(20, 60)), [7, 8, 9, 10]]
+FREE = replace(GREEDY, max_tokens=12, ignore_eos=True)
+SAMPLED = SamplingParams(temperature=1.0, top_p=0.9, seed=4, max_tokens=12, ignore_eos=True)
+SMALL = Limits(block_size=4, max_batch_tokens=16, max_sequences=3)
+
+
+def ids(outputs: list[RequestOutput]) -> list[list[int]]:
+    return [list(output.token_ids) for output in outputs]
+
+
+@pytest.mark.parametrize("limits", [Limits(), SMALL, Limits(block_size=1, max_batch_tokens=1)])
+def test_greedy_tokens_equal_the_torch_model_without_a_cache(open_engine: Any, tiny: Any, limits: Limits) -> None:
+    expected = [tiny.greedy(prompt, 12) for prompt in PROMPTS]
+    assert ids(open_engine(limits=limits).generate(PROMPTS, FREE)) == expected
+    assert len({tuple(one) for one in expected}) == len(PROMPTS), "the replies must differ to prove anything"
+
+
+def test_logprobs_equal_those_of_the_torch_model(open_engine: Any, tiny: Any) -> None:
+    params = replace(FREE, logprobs=4, prompt_logprobs=2)
+    for prompt, output in zip(PROMPTS, open_engine(limits=SMALL).generate(PROMPTS, params), strict=True):
+        whole = [*prompt, *output.token_ids]
+        theirs = torch.tensor(tiny.logits(whole)).log_softmax(-1)
+        assert output.prompt_logprobs[0] is None
+        for place, found in enumerate([*output.prompt_logprobs[1:], *output.logprobs], 1):
+            best = theirs[place - 1].topk(4 if place >= len(prompt) else 2)
+            assert set(found) == {whole[place], *best.indices.tolist()}
+            for token, entry in found.items():
+                assert entry.logprob == pytest.approx(float(theirs[place - 1, token]), abs=1e-4)
+                assert entry.rank == int((theirs[place - 1] > theirs[place - 1, token]).sum()) + 1
+
+
+def test_logits_and_hidden_states_equal_the_torch_model(open_engine: Any, tiny: Any) -> None:
+    engine = open_engine(limits=SMALL)
+    for prompt in PROMPTS:
+        np.testing.assert_allclose(engine.logits(prompt), tiny.logits(prompt), atol=1e-4)
+        with torch.no_grad():
+            states = tiny.model.hidden(torch.tensor([prompt]))[0][0].numpy()
+        np.testing.assert_allclose(engine.hidden(prompt), states, atol=1e-4)
+    mean = states.mean(axis=0)
+    np.testing.assert_allclose(engine.embed([PROMPTS[-1]])[0], mean / np.linalg.norm(mean), atol=1e-5)
+    last = engine.embed(PROMPTS[-1], pooling="last")
+    np.testing.assert_allclose(last, states[-1:] / np.linalg.norm(states[-1]), atol=1e-5)
+
+
+@pytest.mark.parametrize("params", [FREE, SAMPLED])
+def test_a_warm_cache_changes_nothing(open_engine: Any, params: SamplingParams) -> None:
+    engine = open_engine(limits=SMALL)
+    cold = engine.generate(PROMPTS, params)
+    warm = engine.generate(PROMPTS, params)
+    assert ids(warm) == ids(cold)
+    assert warm[5].cached_tokens == 36, "of 40 tokens the last block is computed, so that there is something to sample"
+    assert max(output.cached_tokens for output in cold) <= 4
+
+
+@pytest.mark.parametrize("params", [FREE, SAMPLED])
+def test_pieces_of_a_prompt_and_neighbours_do_not_matter(open_engine: Any, params: SamplingParams) -> None:
+    whole = [open_engine().generate([prompt], params)[0] for prompt in PROMPTS]
+    pieces = open_engine(limits=Limits(block_size=4, max_batch_tokens=3)).generate(PROMPTS, params)
+    many = open_engine().generate(PROMPTS, params)
+    assert ids(whole) == ids(pieces) == ids(many)
+
+
+@pytest.mark.parametrize("params", [FREE, SAMPLED, replace(FREE, prompt_logprobs=1, logprobs=1)])
+def test_a_preempted_request_goes_on_as_if_nothing_had_been(open_engine: Any, params: SamplingParams) -> None:
+    alone = [open_engine().generate([prompt], params)[0] for prompt in PROMPTS]
+    cramped = open_engine(limits=Limits(block_size=4, max_batch_tokens=32), memory=14 * 4 * 4 * 3 * 24)
+    preempted: list[int] = []
+    forced = cramped._loop._scheduler._preempt
+    cramped._loop._scheduler._preempt = lambda sequence: (preempted.append(1), forced(sequence))
+    together = cramped.generate(PROMPTS, params)
+    assert preempted, "the cache must be too small to prove anything"
+    assert ids(together) == ids(alone)
+    assert [one.prompt_logprobs is None for one in together] == [one.prompt_logprobs is None for one in alone]
+    for first, second in zip(together, alone, strict=True):
+        for ours, theirs in zip(first.prompt_logprobs or (), second.prompt_logprobs or (), strict=True):
+            assert (ours and ours.keys()) == (theirs and theirs.keys())
+    pool = cramped._loop._scheduler.pool
+    assert pool.free == 14
+
+
+def test_cancelled_neighbours_leave_no_trace(open_engine: Any) -> None:
+    engine = open_engine(limits=SMALL)
+    alone = engine.generate([PROMPTS[3]], FREE)
+    neighbours = [engine.stream([token, 2, 3], replace(FREE, max_tokens=None)) for token in range(60, 64)]
+    stream = engine.stream(PROMPTS[3], FREE)
+    for number, neighbour in enumerate(neighbours):
+        if number % 2:
+            next(neighbour)
+        neighbour.close()
+    assert stream.output().token_ids == alone[0].token_ids
+    assert [neighbour.output().finish_reason for neighbour in neighbours] == ["cancelled"] * 4
+    assert idle(engine)
+
+
+def idle(engine: Engine) -> bool:
+    """Whether the engine comes to rest with all blocks free."""
+    pool, end = engine._loop._scheduler.pool, time.monotonic() + 20
+    while engine._loop._jobs or engine._loop.waiting:
+        assert time.monotonic() < end, "still busy"
+        time.sleep(0.01)
+    return pool.free == len(pool._references)
+
+
+@pytest.mark.parametrize("how", ["close", "del", "break", "with"])
+def test_who_stops_reading_cancels(open_engine: Any, how: str) -> None:
+    engine = open_engine(limits=SMALL)
+    stream = engine.stream([1, 2, 3], replace(FREE, max_tokens=None))
+    next(stream)
+    if how == "close":
+        stream.close()
+    elif how == "break":
+        for _ in stream:
+            break
+        del stream
+    elif how == "with":
+        with stream:
+            next(stream)
+    else:
+        del stream
+    gc.collect()
+    assert idle(engine)
+
+
+def test_a_stream_gives_what_generate_gives(open_engine: Any) -> None:
+    engine = open_engine()
+    params = replace(SAMPLED, logprobs=2)
+    whole = engine.generate([PROMPTS[1]], params)[0]
+    deltas = list(engine.stream(PROMPTS[1], params))
+    assert [delta.finish_reason for delta in deltas] == [None] * 11 + ["length"]
+    assert [token for delta in deltas for token in delta.token_ids] == list(whole.token_ids)
+    assert [set(one) for delta in deltas for one in delta.logprobs or ()] == [set(one) for one in whole.logprobs]
+
+
+def test_many_threads_and_event_loops_at_once(open_engine: Any) -> None:
+    engine = open_engine(limits=Limits(block_size=4, max_batch_tokens=24, max_sequences=5))
+    expected = ids(engine.generate(PROMPTS, FREE))
+    failures: list[object] = []
+
+    def sync(number: int) -> None:
+        with engine.stream([number, 1], replace(FREE, max_tokens=None)) as dropped:
+            next(dropped)
+        if ids(engine.generate(PROMPTS, FREE)) != expected:
+            failures.append(number)
+
+    async def streams() -> None:
+        async def one(prompt: list[int], wanted: list[int]) -> None:
+            found = [token async for delta in engine.astream(prompt, FREE) for token in delta.token_ids]
+            if found != wanted:
+                failures.append(prompt)
+
+        batch = engine.agenerate(PROMPTS, FREE)
+        *_, outputs = await asyncio.gather(*map(one, PROMPTS, expected), batch)
+        if ids(outputs) != expected:
+            failures.append(outputs)
+
+    threads = [threading.Thread(target=sync, args=(number,)) for number in range(4)]
+    threads += [threading.Thread(target=lambda: asyncio.run(streams())) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive(), "a caller hangs"
+    assert not failures
+    assert idle(engine)
+
+
+def test_a_cancelled_task_cancels_its_requests(open_engine: Any) -> None:
+    engine = open_engine(limits=SMALL)
+
+    async def main() -> None:
+        task = asyncio.create_task(engine.agenerate(PROMPTS, replace(FREE, max_tokens=None)))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert idle(engine)
+
+
+def test_a_full_queue_refuses_streams_and_makes_generate_wait(open_engine: Any) -> None:
+    engine = open_engine(limits=Limits(block_size=4, max_sequences=1, max_waiting=2))
+    endless = replace(FREE, max_tokens=100)
+    streams: list[Stream] = []
+    with pytest.raises(QueueFullError, match="2 requests wait already"):
+        streams.extend(engine.stream([3], endless) for _ in range(8))
+    assert len(streams) >= 2
+    expected = [engine.generate([[9, 9]], FREE)[0].token_ids] * 6
+    assert [output.token_ids for output in engine.generate([[9, 9]] * 6, FREE)] == expected
+    assert [output.token_ids for output in asyncio.run(engine.agenerate([[9, 9]] * 6, FREE))] == expected
+
+
+def test_an_error_of_the_back_end_reaches_its_callers_and_no_one_else(open_engine: Any) -> None:
+    engine = open_engine()
+    backend = engine._loop._backend
+    working = backend.logits
+    backend.logits = lambda batch: 1 // 0
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            engine.generate([[1]], FREE)
+    with pytest.raises(ZeroDivisionError):
+        engine.logits([1])
+    backend.logits = working
+    assert len(engine.generate([[1]], FREE)[0].token_ids) == 12
+    assert idle(engine)
+
+
+def test_close_ends_what_runs(open_engine: Any) -> None:
+    engine = open_engine(limits=SMALL)
+    streams = [engine.stream([token], replace(FREE, max_tokens=None)) for token in range(5)]
+    next(streams[0])
+    engine.close()
+    engine.close()
+    assert [stream.output().finish_reason for stream in streams] == ["cancelled"] * 5
+    with pytest.raises(ValueError, match="the engine is closed"):
+        engine.generate([[1]], FREE)
+
+
+def test_a_dropped_engine_ends_its_thread(tiny: Any) -> None:
+    engine = Engine.open(tiny.path, backend="reference")
+    engine.generate([[1]], FREE)
+    thread = engine._loop._thread
+    assert thread is not None
+    del engine
+    gc.collect()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_eos_stop_tokens_and_limits(open_engine: Any, tiny: Any) -> None:
+    engine = open_engine()
+    free = tiny.greedy(PROMPTS[3], 12)
+    at = next(place for place in range(2, 12) if free[place] not in free[:place])
+    stopped = engine.generate([PROMPTS[3]], replace(FREE, stop_token_ids=[free[at]]))[0]
+    assert list(stopped.token_ids) == free[: at + 1]
+    assert (stopped.finish_reason, stopped.stop_reason) == ("stop", free[at])
+    assert engine.generate([PROMPTS[3]], FREE)[0].finish_reason == "length"
+    engine._reader.eos = frozenset({free[at]})
+    ended = engine.generate([PROMPTS[3]], replace(FREE, ignore_eos=False))[0]
+    assert (ended.token_ids, ended.finish_reason, ended.stop_reason) == (stopped.token_ids, "stop", None)
+    assert list(engine.generate([PROMPTS[3]], FREE)[0].token_ids) == free
+
+
+def test_the_context_ends_a_completion(open_engine: Any, tiny: Any) -> None:
+    engine = open_engine()
+    output = engine.generate([PROMPTS[5]], replace(FREE, max_tokens=None))[0]
+    assert len(output.token_ids) == 128 - 40
+    assert output.finish_reason == "length"
+    assert list(output.token_ids) == tiny.greedy(PROMPTS[5], 88)
+    assert len(engine.generate([[3] * 127], FREE)[0].token_ids) == 1
+    assert engine.logits([3] * 128).shape == (128, 97)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        ([], "a prompt is empty"),
+        ([3, 97], "token id 97 is outside the model's vocabulary of 97"),
+        ([-1], "token id -1 is outside"),
+        ([1] * 129, "a prompt of 129 tokens is longer than the context of 128"),
+        ([1] * 128, "a prompt of 128 tokens fills the whole context of 128"),
+        ("text", "the folder has no tokenizer: give token ids"),
+        ([1, "a"], "a prompt must be a text or a list of token ids"),
+    ],
+)
+def test_a_bad_prompt_is_one_clear_error(open_engine: Any, prompt: Any, message: str) -> None:
+    engine = open_engine()
+    for call in (lambda: engine.generate([[1], prompt], FREE), lambda: engine.stream(prompt, FREE)):
+        with pytest.raises(ValueError, match=message) as caught:
+            call()
+        assert "\n" not in str(caught.value)
+    assert not engine._loop._jobs
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (SamplingParams(stop="a"), "stop texts cannot be had: the folder has no tokenizer"),
+        (SamplingParams(regex="a"), "a structure cannot be had: the folder has no tokenizer"),
+        (SamplingParams(logit_bias={97: 1.0}), "token id 97 is outside"),
+        (SamplingParams(stop_token_ids=[970]), "token id 970 is outside"),
+        ([GREEDY], "2 prompts but 1 sampling parameters"),
+    ],
+)
+def test_parameters_that_do_not_fit_the_model_are_refused(open_engine: Any, params: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        open_engine().generate([[1], [2]], params)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"memory": "lots"}, "memory must be a size such as 6G"),
+        ({"memory": 100}, "holds no block"),
+        ({"threads": 0}, "threads must be at least 1"),
+    ],
+)
+def test_absurd_settings_are_refused(open_engine: Any, settings: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        open_engine(**settings)
+
+
+def test_a_cache_smaller_than_the_context_says_so(open_engine: Any) -> None:
+    engine = open_engine(memory=2 * 32 * 4 * 3 * 24)
+    assert engine.context == 64
+    with pytest.raises(ValueError, match="context of 64 tokens that the cache can hold: give it more memory"):
+        engine.generate([[1] * 65], FREE)
+
+
+def test_a_seed_of_its_own_for_each_request_on_demand(open_engine: Any) -> None:
+    engine = open_engine()
+    drawn = engine.generate([[5]] * 4, replace(SAMPLED, seed=None, top_p=1.0))
+    assert len({output.token_ids for output in drawn}) > 1
+    seeds = [replace(SAMPLED, seed=seed) for seed in (1, 1, 2)]
+    first, again, other = engine.generate([[5]] * 3, seeds)
+    assert first.token_ids == again.token_ids != other.token_ids
+
+
+def test_the_engine_is_a_token_completer(open_engine: Any, tiny: Any) -> None:
+    engine = open_engine()
+    engine._reader.eos = frozenset()
+    assert engine.complete(PROMPTS[:2], 5) == [tiny.greedy(prompt, 5) for prompt in PROMPTS[:2]]
+    assert Delta() == Delta(text="", token_ids=())
+
+
+def test_nothing_loads_torch_and_the_package_alone_loads_nothing() -> None:
+    code = (
+        "import sys, axk1\nassert 'numpy' not in sys.modules and 'axk1.engine' not in sys.modules\n"
+        "from axk1 import Engine, SamplingParams\nassert 'torch' not in sys.modules and 'llguidance' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
