@@ -3,6 +3,7 @@
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma,f16c,bmi2")
 #include "kernels.h"
 
+#include <algorithm>
 #include <immintrin.h>
 
 namespace axk1 {
@@ -58,57 +59,75 @@ struct F32Bf16 : F32 {
     static Vector load_some(const bf16 *p, int64_t n) { return widened(_mm256_maskz_loadu_epi16((1u << n) - 1, p)); }
 };
 
-// M rows of x times N rows of w; the sums are written to out[i * out_step + j].
-template <class T, int M, int N>
+constexpr int64_t AHEAD = 16384; // bytes: far enough to hide the memory, near enough to stay within a thread's piece
+
+// M rows of x times N rows of w; the sums are written to out[i * out_step + j]. With FIRST, w comes from memory: what
+// lies AHEAD is fetched in the order of its addresses, which the memory likes better than the order of its use.
+template <class T, int M, int N, bool FIRST>
 inline void tile(const typename T::X *const *x, const typename T::W *w, int64_t w_step, int64_t k, float *out, int64_t out_step) {
     __m512 sum[M][N];
+    #pragma GCC unroll 16
     for (int i = 0; i < M; i++)
+        #pragma GCC unroll 16
         for (int j = 0; j < N; j++) sum[i][j] = _mm512_setzero_ps();
     int64_t t = 0;
     for (; t + T::STEP <= k; t += T::STEP) {
         typename T::Vector row[M];
+        #pragma GCC unroll 16
         for (int i = 0; i < M; i++) row[i] = T::load_x(x[i] + t);
+        #pragma GCC unroll 16
         for (int j = 0; j < N; j++) {
-            if (M == 1) _mm_prefetch((const char *)(w + (j + N) * w_step + t), _MM_HINT_T0); // the next N rows
+            if (FIRST) _mm_prefetch((const char *)w + AHEAD + (t / T::STEP * N + j) * 64, _MM_HINT_T1);
             typename T::Vector column = T::load(w + j * w_step + t);
+            #pragma GCC unroll 16
             for (int i = 0; i < M; i++) sum[i][j] = T::multiply(sum[i][j], row[i], column);
         }
     }
     if (t < k)
+        #pragma GCC unroll 16
         for (int j = 0; j < N; j++) {
             typename T::Vector column = T::load_some(w + j * w_step + t, k - t);
+            #pragma GCC unroll 16
             for (int i = 0; i < M; i++) sum[i][j] = T::multiply(sum[i][j], T::load_some_x(x[i] + t, k - t), column);
         }
     const __m512 none = _mm512_setzero_ps();
+    #pragma GCC unroll 16
     for (int i = 0; i < M; i++)
+        #pragma GCC unroll 16
         for (int j = 0; j < N; j += 4) {
             __m128 four = sums(sum[i][j], j + 1 < N ? sum[i][j + 1] : none, j + 2 < N ? sum[i][j + 2] : none, j + 3 < N ? sum[i][j + 3] : none);
             _mm_mask_storeu_ps(out + i * out_step + j, N - j >= 4 ? 15 : (1 << (N - j)) - 1, four);
         }
 }
 
-template <class T, int M>
+template <class T, int M, bool FIRST>
 inline void rows(const typename T::X *const *x, const typename T::W *w, int64_t w_step, int64_t n, int64_t k, float *out, int64_t out_step) {
-    constexpr int N = M == 4 ? 4 : 8;
+    constexpr int N = M > 2 ? 4 : 8;
     int64_t j = 0;
-    for (; j + N <= n; j += N) tile<T, M, N>(x, w + j * w_step, w_step, k, out + j, out_step);
-    for (; j + 4 <= n; j += 4) tile<T, M, 4>(x, w + j * w_step, w_step, k, out + j, out_step);
-    for (; j < n; j++) tile<T, M, 1>(x, w + j * w_step, w_step, k, out + j, out_step);
+    for (; j + N <= n; j += N) tile<T, M, N, FIRST>(x, w + j * w_step, w_step, k, out + j, out_step);
+    for (; j + 4 <= n; j += 4) tile<T, M, 4, FIRST>(x, w + j * w_step, w_step, k, out + j, out_step);
+    for (; j < n; j++) tile<T, M, 1, FIRST>(x, w + j * w_step, w_step, k, out + j, out_step);
+}
+
+// The rows of x from i on, six at a time and then what is left.
+template <class T, bool FIRST>
+inline int64_t some_rows(const typename T::X *const *x, int64_t i, int64_t m, const typename T::W *w, int64_t w_step, int64_t n, int64_t k, float *out, int64_t out_step) {
+    int64_t left = m - i;
+    x += i, out += i * out_step;
+    if (left >= 6) return rows<T, 6, FIRST>(x, w, w_step, n, k, out, out_step), 6;
+    if (left >= 4) return rows<T, 4, FIRST>(x, w, w_step, n, k, out, out_step), 4;
+    if (left >= 2) return rows<T, 2, FIRST>(x, w, w_step, n, k, out, out_step), 2;
+    return rows<T, 1, FIRST>(x, w, w_step, n, k, out, out_step), 1;
 }
 
 template <class T>
 void dots(const typename T::X *const *x, int64_t m, const typename T::W *w, int64_t w_step, int64_t n, int64_t k, float *out, int64_t out_step) {
-    constexpr int64_t BAND = 64; // rows of w that stay in the nearest cache while all of x passes
-    for (int64_t j = 0; j < n; j += BAND) {
-        int64_t band = n - j < BAND ? n - j : BAND;
-        const typename T::W *part = w + j * w_step;
-        int64_t i = 0;
-        for (; i + 4 <= m; i += 4) rows<T, 4>(x + i, part, w_step, band, k, out + i * out_step + j, out_step);
-        if (i + 2 <= m) {
-            rows<T, 2>(x + i, part, w_step, band, k, out + i * out_step + j, out_step);
-            i += 2;
-        }
-        if (i < m) rows<T, 1>(x + i, part, w_step, band, k, out + i * out_step + j, out_step);
+    // rows of w that stay in the nearest cache while all of x passes; all of them where x passes once
+    int64_t band = m <= 6 ? n : std::max<int64_t>(8, 24576 / (k * int64_t(sizeof(*w))) / 8 * 8);
+    for (int64_t j = 0; j < n; j += band) {
+        int64_t part = std::min(band, n - j);
+        int64_t i = some_rows<T, true>(x, 0, m, w + j * w_step, w_step, part, k, out + j, out_step);
+        while (i < m) i += some_rows<T, false>(x, i, m, w + j * w_step, w_step, part, k, out + j, out_step);
     }
 }
 
@@ -117,7 +136,9 @@ template <int M>
 inline void mix_tile(const float *p, int64_t p_step, const bf16 *c, int64_t c_step, int64_t s, int64_t l, float *out, int64_t out_step) {
     __mmask32 first = l >= 32 ? ~0u : (1u << l) - 1, second = l >= 64 ? ~0u : l > 32 ? (1u << (l - 32)) - 1 : 0;
     __m512 sum[M][4];
+    #pragma GCC unroll 16
     for (int i = 0; i < M; i++)
+        #pragma GCC unroll 16
         for (int j = 0; j < 4; j++) sum[i][j] = _mm512_setzero_ps();
     for (int64_t t = 0; t < s; t += 2) {
         const bf16 *even = c + t * c_step, *odd = even + c_step;
@@ -126,16 +147,20 @@ inline void mix_tile(const float *p, int64_t p_step, const bf16 *c, int64_t c_st
         __m512i o0 = _mm512_maskz_loadu_epi16(whole ? first : 0, odd), o1 = _mm512_maskz_loadu_epi16(whole ? second : 0, odd + 32);
         __m512bh pair[4] = {(__m512bh)_mm512_unpacklo_epi16(e0, o0), (__m512bh)_mm512_unpackhi_epi16(e0, o0),
                             (__m512bh)_mm512_unpacklo_epi16(e1, o1), (__m512bh)_mm512_unpackhi_epi16(e1, o1)};
+        #pragma GCC unroll 16
         for (int i = 0; i < M; i++) {
             uint32_t low = to_bf16(p[i * p_step + t]), high = whole ? to_bf16(p[i * p_step + t + 1]) : 0;
             __m512bh both = (__m512bh)_mm512_set1_epi32(int(low | high << 16));
+            #pragma GCC unroll 16
             for (int j = 0; j < 4; j++) sum[i][j] = _mm512_dpbf16_ps(sum[i][j], both, pair[j]);
         }
     }
     // unpack took columns 0-3, 8-11, ... into the first vector and 4-7, 12-15, ... into the second
     const __m512i low = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
     const __m512i high = _mm512_setr_epi32(8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
+    #pragma GCC unroll 16
     for (int i = 0; i < M; i++)
+        #pragma GCC unroll 16
         for (int j = 0; j < 4; j++) {
             int64_t left = l - 16 * j;
             if (left <= 0) break;
@@ -152,11 +177,14 @@ inline void mix_tile(const float *p, int64_t p_step, const float *c, int64_t c_s
         int64_t left = l - 16 * j;
         __mmask16 kept = left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1);
         __m512 sum[M];
+        #pragma GCC unroll 16
         for (int i = 0; i < M; i++) sum[i] = _mm512_maskz_loadu_ps(kept, out + i * out_step + 16 * j);
         for (int64_t t = 0; t < s; t++) {
             __m512 row = _mm512_maskz_loadu_ps(kept, c + t * c_step + 16 * j);
+            #pragma GCC unroll 16
             for (int i = 0; i < M; i++) sum[i] = _mm512_fmadd_ps(_mm512_set1_ps(p[i * p_step + t]), row, sum[i]);
         }
+        #pragma GCC unroll 16
         for (int i = 0; i < M; i++) _mm512_mask_storeu_ps(out + i * out_step + 16 * j, kept, sum[i]);
     }
 }
