@@ -11,6 +11,7 @@ from axk1.corpus.build import CorpusConfig
 from axk1.corpus.source import Source, files_of
 from axk1.corpus.streams import CorpusError
 from axk1.posttrain.sft import SftConfig
+from axk1.tokenizer.train import Hangul
 from axk1.train.architecture import require_fit
 from axk1.train.pretrain import PretrainConfig
 
@@ -19,10 +20,14 @@ __all__ = ["DataConfig", "EvalsConfig", "Recipe", "TokenizerConfig", "load_recip
 
 @dataclass(frozen=True)
 class TokenizerConfig:
-    """Trained on about `sample_bytes` of the training documents and as many of the conversations."""
+    """Trained on about `sample_bytes` of the training documents and as many of the conversations.
+
+    hangul: whether a token may span a run of syllables or one alone.
+    """
 
     vocab_size: int
     sample_bytes: int = 64_000_000
+    hangul: Hangul = "words"
 
 
 @dataclass(frozen=True)

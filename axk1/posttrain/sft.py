@@ -34,8 +34,9 @@ class SftConfig:
     too_long: TooLong = "error"
 
     def __post_init__(self) -> None:
-        if self.model is not None and self.model.embedding_std is not None:
-            raise ValueError("model.embedding_std is for random weights: fine-tuning starts from trained ones")
+        for name in ("embedding_std", "post_mlp_norm"):
+            if self.model is not None and getattr(self.model, name) is not None:
+                raise ValueError(f"model.{name} is for random weights: fine-tuning starts from trained ones")
 
 
 def sft(

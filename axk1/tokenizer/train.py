@@ -6,7 +6,8 @@ The pre-tokenizer cuts text into pieces that no token crosses. Its pattern, alte
    the look-ahead leaves quoted words ('test') alone.
 2. ` ?\p{Hangul}…`  A run of Hangul (syllables and jamo, old ones included) with its combining marks. It ends where
    another script begins, so "LG전자" and "API를" meet at a boundary, and the particle after a foreign word is the same
-   token as elsewhere.
+   token as elsewhere. With `hangul="syllables"` every syllable is a piece, so that a name which training never saw is
+   cut as all others are: what a small model needs to copy it (docs/rooms/tokenizer.md has the figures).
 3. `[ _]?\p{Latin}…`  The same for Latin. The underscore opens a part of a snake_case name ("set", "_light").
 4. ` ?\p{Han}…`, ` ?[\p{Hiragana}\p{Katakana}]…`  The same for Chinese characters and for kana (with the sound mark
    "ー", which Unicode gives to no script).
@@ -22,8 +23,8 @@ The pre-tokenizer cuts text into pieces that no token crosses. Its pattern, alte
 """
 
 import json
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
 
 import tokenizers
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
@@ -31,14 +32,23 @@ from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, tra
 from axk1.tokenizer.special import MARKUP, SPECIAL_TOKENS
 from axk1.tokenizer.tokenizer import Tokenizer
 
-__all__ = ["PATTERN", "SMALLEST_VOCABULARY", "train"]
+__all__ = ["PATTERNS", "SMALLEST_VOCABULARY", "Hangul", "train"]
+
+Hangul = Literal["words", "syllables"]
+"""What a token of Hangul may span: a run of syllables, or one syllable. Either may carry the space before it."""
 
 _KANA = r"\p{Hiragana}\p{Katakana}"
 _OTHER_LETTER = rf"[^\P{{L}}\p{{Hangul}}\p{{Latin}}\p{{Han}}{_KANA}]"
-PATTERN = "|".join(
-    [
+_HANGUL: Mapping[Hangul, str] = {
+    "words": r" ?\p{Hangul}[\p{Hangul}\p{M}]*",
+    "syllables": r" ?\p{Hangul}\p{M}*",
+}
+
+
+def _pattern(hangul: Hangul) -> str:
+    alternatives = (
         r"'(?i:s|t|re|ve|m|ll|d)(?!\p{L})",
-        r" ?\p{Hangul}[\p{Hangul}\p{M}]*",
+        _HANGUL[hangul],
         r"[ _]?\p{Latin}[\p{Latin}\p{M}]*",
         r" ?\p{Han}[\p{Han}\p{M}]*",
         rf" ?[{_KANA}][{_KANA}ー\p{{M}}]*",
@@ -48,33 +58,38 @@ PATTERN = "|".join(
         r"[\r\n]+",
         r"[^\S\r\n]+(?= [^\s\p{N}])",
         r"[^\S\r\n]+",
-    ]
-)
+    )
+    return "|".join(alternatives)
+
+
+PATTERNS: Mapping[Hangul, str] = {hangul: _pattern(hangul) for hangul in _HANGUL}
 
 SMALLEST_VOCABULARY = len(SPECIAL_TOKENS) + 256  # the special tokens and every byte
 _LONGEST_TOKEN = 48  # bytes: rules such as "----…" of one document are not worth an entry
 _RAREST_PAIR = 2  # occurrences: a pair seen once would be learnt from a single document
 
 
-def train(texts: Iterable[str], vocab_size: int) -> Tokenizer:
+def train(texts: Iterable[str], vocab_size: int, hangul: Hangul = "words") -> Tokenizer:
     """A tokenizer of at most `vocab_size` entries (fewer when the texts do not hold that many pairs).
 
-    The texts are read once, in order, and not kept. ValueError when there is no text or `vocab_size` has no room for
-    the special tokens and the 256 bytes.
+    The texts are read once, in order, and not kept. ValueError when there is no text, `vocab_size` has no room for the
+    special tokens and the 256 bytes, or `hangul` is not known.
     """
+    if hangul not in PATTERNS:
+        raise ValueError(f"hangul {hangul!r} is not known: use one of {', '.join(PATTERNS)}")
     if vocab_size < SMALLEST_VOCABULARY:
         raise ValueError(f"vocab_size {vocab_size} is too small: special tokens and bytes need {SMALLEST_VOCABULARY}")
-    backend = _untrained()
+    backend = _untrained(PATTERNS[hangul])
     backend.train_from_iterator(_not_empty(texts), _trainer(vocab_size))
     return Tokenizer(_with_special_tokens(backend))
 
 
-def _untrained() -> tokenizers.Tokenizer:
+def _untrained(pattern: str) -> tokenizers.Tokenizer:
     backend = tokenizers.Tokenizer(models.BPE())
     backend.normalizer = normalizers.NFC()
     backend.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(PATTERN), "isolated"),
+            pre_tokenizers.Split(Regex(pattern), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )

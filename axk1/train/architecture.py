@@ -24,11 +24,13 @@ class ModelChoice:
 
     embedding_std: the spread of the embedding's first values, where the architecture's initializer_range serves the
     matrices. A.X K1's normed MoE output enters the residual stream at size 1; an embedding of size 0.02 drowns in it.
+    post_mlp_norm: the first weight of that norm, so how loud untrained experts are beside the embedding; None = 1.
     """
 
     preset: str = "nano"
     overrides: Mapping[str, Any] = field(default_factory=dict)
     embedding_std: float | None = None
+    post_mlp_norm: float | None = None
 
     def config(self) -> ModelConfig:
         """The shape asked for. ValueError for an unknown preset or key, or a shape that cannot be."""

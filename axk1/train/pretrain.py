@@ -52,12 +52,20 @@ def pretrain(
     return fit(model, loader, training, run.folder("pretrain"), "pretrain", screen, validate)
 
 
+@torch.no_grad()
+def _set_first_values(model: Transformer, choice: ModelChoice) -> None:
+    if choice.embedding_std is not None:
+        model.model.embed_tokens.weight.normal_(std=choice.embedding_std)
+    for block in model.blocks:
+        if choice.post_mlp_norm is not None and block.post_mlp_layernorm is not None:
+            block.post_mlp_layernorm.weight.fill_(choice.post_mlp_norm)
+
+
 def _model(config: PretrainConfig, operators: Operators | None) -> Transformer:
     wanted = config.model.config()
     if config.start is None:
         model = Transformer(wanted, operators)
-        if config.model.embedding_std is not None:
-            torch.nn.init.normal_(model.model.embed_tokens.weight, std=config.model.embedding_std)
+        _set_first_values(model, config.model)
         return model
     model = load(config.start, torch.float32, operators, mtp=wanted.num_nextn_predict_layers > 0)
     require_same(wanted, to_mapping(model.config), str(config.start))

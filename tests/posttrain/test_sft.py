@@ -165,3 +165,5 @@ def test_samples_longer_than_a_row_are_an_error_or_left_out(shards: Path, start:
 def test_fine_tuning_does_not_begin_from_random_weights() -> None:
     with pytest.raises(ValueError, match="embedding_std is for random weights"):
         SftConfig(TRAINING, ModelChoice("nano", embedding_std=1.0))
+    with pytest.raises(ValueError, match="post_mlp_norm is for random weights"):
+        SftConfig(TRAINING, ModelChoice("nano", post_mlp_norm=0.2))

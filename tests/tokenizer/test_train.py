@@ -1,14 +1,15 @@
+import re
 from collections.abc import Iterator
 
 import pytest
 from tokenizers import Regex, pre_tokenizers
 
 from axk1.tokenizer.special import SPECIAL_TOKENS
-from axk1.tokenizer.train import PATTERN, SMALLEST_VOCABULARY, train
+from axk1.tokenizer.train import PATTERNS, SMALLEST_VOCABULARY, Hangul, train
 
 
-def pieces(text: str) -> list[str]:
-    return [piece for piece, _ in pre_tokenizers.Split(Regex(PATTERN), "isolated").pre_tokenize_str(text)]
+def pieces(text: str, hangul: Hangul = "words") -> list[str]:
+    return [piece for piece, _ in pre_tokenizers.Split(Regex(PATTERNS[hangul]), "isolated").pre_tokenize_str(text)]
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,37 @@ def pieces(text: str) -> list[str]:
 )
 def test_pieces(expected: list[str]) -> None:
     assert pieces("".join(expected)) == expected
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        ["오", "늘", " 날", "씨", " 어", "때", "?"],
+        ["API", "를", " ", "3", "번", " 호", "출"],
+        ["ㅋ", "ㅋ", " ㅠ"],
+        ["'", "거", "실", "'", " Seoul", "은"],
+        ["글", "\n", "나"],
+    ],
+    ids=repr,
+)
+def test_pieces_by_syllable(expected: list[str]) -> None:
+    assert pieces("".join(expected), "syllables") == expected
+
+
+def test_syllables_leave_no_token_of_two() -> None:
+    """A new name is cut like every name: that is what the choice is for."""
+    texts = ["민준이 거실에서 민준이를 불렀다. the kitchen 12"] * 20
+    words, syllables = train(texts, 600), train(texts, 600, "syllables")
+    for tokenizer in (words, syllables):
+        assert tokenizer.decode(tokenizer.encode("민서는 ᄒᆞᆫ글 English")) == "민서는 ᄒᆞᆫ글 English"
+    assert all(len(re.findall("[가-힣]", data.decode("utf-8", "ignore"))) <= 1 for data in syllables.token_bytes)
+    assert len(words.encode("민준이")) < len(syllables.encode("민준이")) == 3
+    assert [syllables.decode([one]) for one in syllables.encode(" 거실")] == [" 거", "실"]
+
+
+def test_an_unknown_unit_is_refused() -> None:
+    with pytest.raises(ValueError, match="hangul 'jamo' is not known: use one of words, syllables"):
+        train(["가"], 300, "jamo")  # type: ignore[arg-type]
 
 
 def test_special_ids_are_fixed() -> None:

@@ -83,6 +83,19 @@ def test_the_loss_falls_and_everything_is_recorded(
     assert {path.name for path in (tmp_path / "run/pretrain").glob("*.png")} == {"training.png", "experts.png"}
 
 
+def test_the_first_values_that_a_recipe_may_set(
+    tiny: ModelChoice, training: TrainingConfig, shards: Path, tmp_path: Path, screen: Screen
+) -> None:
+    choice = replace(tiny, embedding_std=0.5, post_mlp_norm=0.25)
+    still = replace(training, tokens=training.tokens_per_step, learning_rate=1e-9)
+    model = train(PretrainConfig(still, choice), shards, tmp_path / "run", screen).model
+    assert model.model.embed_tokens.weight.detach().std().item() == pytest.approx(0.5, rel=0.2)
+    norms = [block.post_mlp_layernorm for block in model.blocks if block.post_mlp_layernorm is not None]
+    assert norms
+    assert all(torch.allclose(norm.weight, torch.tensor(0.25)) for norm in norms)
+    assert torch.allclose(model.model.norm.weight, torch.tensor(1.0))
+
+
 def test_bits_per_byte_against_the_definition(
     tiny: ModelChoice, training: TrainingConfig, shards: Path, tmp_path: Path, screen: Screen
 ) -> None:
