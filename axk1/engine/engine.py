@@ -165,11 +165,7 @@ class Engine:
 
     def embed(self, prompts: Prompts, pooling: Literal["mean", "last"] = "mean") -> Floats:
         """One vector of length 1 for each text, from its hidden states: float32 [P, D]."""
-        states = [self.hidden(prompt) for prompt in listed(prompts)]
-        pooled: Floats = np.stack([state_TD.mean(axis=0) if pooling == "mean" else state_TD[-1] for state_TD in states])
-        lengths: Floats = np.sqrt(np.square(pooled).sum(axis=1, keepdims=True))
-        vectors: Floats = pooled / np.maximum(lengths, np.float32(1e-12))
-        return vectors
+        return np.stack([_vector(self.hidden(prompt), pooling) for prompt in listed(prompts)])
 
     def close(self) -> None:
         """Cancels what runs and gives memory back. Again is harmless."""
@@ -222,3 +218,9 @@ def _backend_name(asked: str) -> str:
     if asked != "auto":
         return asked
     return "native" if "native" in registry.names("engine_backend") else "reference"
+
+
+def _vector(state_TD: Floats, pooling: Literal["mean", "last"]) -> Floats:
+    pooled_D: Floats = state_TD.mean(axis=0) if pooling == "mean" else state_TD[-1]
+    vector_D: Floats = pooled_D / np.float32(max(float(np.linalg.norm(pooled_D)), 1e-12))
+    return vector_D

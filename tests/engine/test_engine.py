@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tokenizers
 import torch
+from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from axk1 import Engine, SamplingParams
 from axk1.chat.sampling import GREEDY
@@ -354,3 +356,21 @@ def test_nothing_loads_torch_and_the_package_alone_loads_nothing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_tokenizer_of_another_project_serves_text_too(open_engine: Any, make: Any) -> None:
+    """Byte-level BPE with its own special tokens, as published models of this architecture have."""
+    backend = tokenizers.Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+        special_tokens=["<｜begin▁of▁text｜>"],
+    )
+    backend.train_from_iterator(["거실 불을 켜 줘"], trainer)
+    files = {"tokenizer.json": backend.to_str().encode()}
+    folder = make(files=files, vocab_size=backend.get_vocab_size()).path
+    (output,) = open_engine(folder).generate("거실 불을", FREE)
+    assert list(output.prompt_token_ids) == backend.encode("거실 불을").ids
+    assert output.text == backend.decode(list(output.token_ids), skip_special_tokens=True)
