@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 import tokenizers
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from axk1 import Engine, SamplingParams
@@ -78,6 +80,16 @@ def test_a_warm_cache_changes_nothing(open_engine: Any, params: SamplingParams) 
     assert max(output.cached_tokens for output in cold) <= 4
 
 
+def test_a_prompt_in_the_cache_is_scored_all_the_same(open_engine: Any) -> None:
+    engine = open_engine(limits=SMALL)
+    params = replace(FREE, prompt_logprobs=0)
+    cold, warm, rows = *[engine.generate([PROMPTS[5]], params)[0] for _ in range(2)], engine.logits(PROMPTS[5])
+    assert warm.cached_tokens == 0
+    assert len(rows) == len(warm.prompt_logprobs) == len(PROMPTS[5])
+    for first, second in zip(cold.prompt_logprobs[1:], warm.prompt_logprobs[1:], strict=True):
+        assert {token: one.rank for token, one in first.items()} == {token: one.rank for token, one in second.items()}
+
+
 @pytest.mark.parametrize("params", [FREE, SAMPLED])
 def test_pieces_of_a_prompt_and_neighbours_do_not_matter(open_engine: Any, params: SamplingParams) -> None:
     whole = [open_engine().generate([prompt], params)[0] for prompt in PROMPTS]
@@ -100,8 +112,25 @@ def test_a_preempted_request_goes_on_as_if_nothing_had_been(open_engine: Any, pa
     for first, second in zip(together, alone, strict=True):
         for ours, theirs in zip(first.prompt_logprobs or (), second.prompt_logprobs or (), strict=True):
             assert (ours and ours.keys()) == (theirs and theirs.keys())
-    pool = cramped._loop._scheduler.pool
-    assert pool.free == 14
+    assert idle(cramped)
+
+
+@settings(max_examples=25)
+@given(
+    prompts=st.lists(st.lists(st.integers(2, 4), min_size=1, max_size=24), min_size=1, max_size=8),
+    block_size=st.integers(1, 5), budget=st.integers(1, 40), running=st.integers(1, 6), blocks=st.integers(40, 90),
+)  # fmt: skip
+def test_whatever_the_limits_the_tokens_are_those_of_the_torch_model(
+    tiny: Any, prompts: list[list[int]], block_size: int, budget: int, running: int, blocks: int
+) -> None:
+    """Prompts that often begin alike, in caches that are often too small for all of them."""
+    limits = Limits(block_size=block_size, max_batch_tokens=budget, max_sequences=running)
+    with Engine.open(tiny.path, memory=blocks * 4 * 3 * 24, backend="reference", limits=limits) as engine:
+        outputs = engine.generate(prompts, replace(FREE, max_tokens=6))
+        assert idle(engine)
+    for prompt, output in zip(prompts, outputs, strict=True):
+        room = engine.context - len(prompt)
+        assert list(output.token_ids) == tiny.greedy(prompt, min(6, room))
 
 
 def test_cancelled_neighbours_leave_no_trace(open_engine: Any) -> None:
@@ -229,6 +258,16 @@ def test_an_error_of_the_back_end_reaches_its_callers_and_no_one_else(open_engin
     backend.logits = working
     assert len(engine.generate([[1]], FREE)[0].token_ids) == 12
     assert idle(engine)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_bug_of_ours_is_seen_and_nobody_waits_for_ever(open_engine: Any) -> None:
+    engine = open_engine()
+    engine._loop._scheduler.schedule = lambda: 1 // 0
+    with pytest.raises(ZeroDivisionError):
+        engine.generate([[1]], FREE)
+    with pytest.raises(ValueError, match="the engine is closed"):
+        engine.generate([[1]], FREE)
 
 
 def test_close_ends_what_runs(open_engine: Any) -> None:
