@@ -136,6 +136,7 @@ def test_whatever_the_limits_the_tokens_are_those_of_the_torch_model(
 def test_cancelled_neighbours_leave_no_trace(open_engine: Any) -> None:
     engine = open_engine(limits=SMALL)
     alone = engine.generate([PROMPTS[3]], FREE)
+    slow(engine)
     neighbours = [engine.stream([token, 2, 3], replace(FREE, max_tokens=None)) for token in range(60, 64)]
     stream = engine.stream(PROMPTS[3], FREE)
     for number, neighbour in enumerate(neighbours):
@@ -145,6 +146,12 @@ def test_cancelled_neighbours_leave_no_trace(open_engine: Any) -> None:
     assert stream.output().token_ids == alone[0].token_ids
     assert [neighbour.output().finish_reason for neighbour in neighbours] == ["cancelled"] * 4
     assert idle(engine)
+
+
+def slow(engine: Engine) -> None:
+    """Every step takes at least some milliseconds, so that a request does not end before it is cancelled."""
+    logits = engine._loop._backend.logits
+    engine._loop._backend.logits = lambda batch: (time.sleep(0.005), logits(batch))[1]  # type: ignore[method-assign]
 
 
 def idle(engine: Engine) -> bool:
@@ -159,7 +166,9 @@ def idle(engine: Engine) -> bool:
 @pytest.mark.parametrize("how", ["close", "del", "break", "with"])
 def test_who_stops_reading_cancels(open_engine: Any, how: str) -> None:
     engine = open_engine(limits=SMALL)
+    slow(engine)
     stream = engine.stream([1, 2, 3], replace(FREE, max_tokens=None))
+    job = stream.job
     next(stream)
     if how == "close":
         stream.close()
@@ -174,6 +183,7 @@ def test_who_stops_reading_cancels(open_engine: Any, how: str) -> None:
         del stream
     gc.collect()
     assert idle(engine)
+    assert len(job.sequence.tokens) < engine.context, "it went on to its end"
 
 
 def test_a_stream_gives_what_generate_gives(open_engine: Any) -> None:
@@ -221,20 +231,26 @@ def test_many_threads_and_event_loops_at_once(open_engine: Any) -> None:
 
 def test_a_cancelled_task_cancels_its_requests(open_engine: Any) -> None:
     engine = open_engine(limits=SMALL)
+    slow(engine)
+    jobs: list[Any] = []
 
     async def main() -> None:
         task = asyncio.create_task(engine.agenerate(PROMPTS, replace(FREE, max_tokens=None)))
         await asyncio.sleep(0.05)
+        jobs.extend(engine._loop._jobs.values())
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
     asyncio.run(main())
     assert idle(engine)
+    assert jobs
+    assert all(len(job.sequence.tokens) < engine.context for job in jobs)
 
 
 def test_a_full_queue_refuses_streams_and_makes_generate_wait(open_engine: Any) -> None:
     engine = open_engine(limits=Limits(block_size=4, max_sequences=1, max_waiting=2))
+    slow(engine)
     endless = replace(FREE, max_tokens=100)
     streams: list[Stream] = []
     with pytest.raises(QueueFullError, match="2 requests wait already"):
@@ -272,6 +288,7 @@ def test_a_bug_of_ours_is_seen_and_nobody_waits_for_ever(open_engine: Any) -> No
 
 def test_close_ends_what_runs(open_engine: Any) -> None:
     engine = open_engine(limits=SMALL)
+    slow(engine)
     streams = [engine.stream([token], replace(FREE, max_tokens=None)) for token in range(5)]
     next(streams[0])
     engine.close()
