@@ -43,7 +43,7 @@ _PATIENCE = 0.01  # seconds until a full queue is asked again
 class Limits:
     """How much is done at once: tokens of a cache block and of a step, sequences that run and that may wait."""
 
-    block_size: int = 32
+    block_size: int = 16
     max_batch_tokens: int = 512
     max_sequences: int = 64
     max_waiting: int = 1024
@@ -206,8 +206,9 @@ class Engine:
         self._loop.submit(reading)
         try:
             item = items.get()
-        finally:
+        except BaseException:  # Ctrl-C
             self._loop.cancel(reading)
+            raise
         if isinstance(item, Exception):
             raise item
         assert isinstance(item, np.ndarray)

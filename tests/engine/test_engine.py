@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -383,10 +384,34 @@ def test_absurd_settings_are_refused(open_engine: Any, settings: Any, message: s
 
 
 def test_a_cache_smaller_than_the_context_says_so(open_engine: Any) -> None:
-    engine = open_engine(memory=2 * 32 * 4 * 3 * 24)
+    engine = open_engine(memory=4 * 16 * 4 * 3 * 24)
     assert engine.context == 64
     with pytest.raises(ValueError, match="context of 64 tokens that the cache can hold: give it more memory"):
         engine.generate([[1] * 65], FREE)
+
+
+def test_nothing_is_left_of_a_thousand_requests(open_engine: Any) -> None:
+    engine = open_engine(limits=Limits(block_size=4, max_waiting=40), memory=60 * 4 * 4 * 3 * 24)
+    left: list[weakref.ref[Any]] = []
+    for number in range(20):
+        streams = [engine.stream([number, one], replace(SAMPLED, max_tokens=1 + one % 5)) for one in range(40)]
+        left += [weakref.ref(stream.job) for stream in streams]
+        for one, stream in enumerate(streams):
+            if one % 3:
+                stream.output()
+            else:
+                stream.close()
+        del stream
+        streams.clear()
+        engine.generate([[number]] * 8, replace(FREE, max_tokens=2))
+        engine.embed([[number, 1]] * 2)
+        assert idle(engine)
+    engine.generate([[1]], FREE)  # what was cancelled last is looked through at the next step
+    gc.collect()
+    assert not [job for job in left if job() is not None]
+    pool = engine._loop._scheduler.pool
+    assert len(pool._block_of) == len(pool._key_of) <= 60
+    assert [thread.name for thread in threading.enumerate()].count("axk1-engine") == 1
 
 
 def test_a_seed_of_its_own_for_each_request_on_demand(open_engine: Any) -> None:
