@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ from axk1.engine.stream import AsyncStream, Make, Stream
 __all__ = ["Engine", "Limits"]
 
 Floats = NDArray[np.float32]
+Pooling = Literal["mean", "last"]
 _PATIENCE = 0.01  # seconds until a full queue is asked again
 
 
@@ -163,8 +164,10 @@ class Engine:
         """The states that the head sees at each token of a text: float32 [T, D]."""
         return self._read(prompt, "hidden")
 
-    def embed(self, prompts: Prompts, pooling: Literal["mean", "last"] = "mean") -> Floats:
-        """One vector of length 1 for each text, from its hidden states: float32 [P, D]."""
+    def embed(self, prompts: Prompts, pooling: Pooling = "mean") -> Floats:
+        """One vector of length 1 for each text, from its hidden states: float32 [P, D]. ValueError as `generate`."""
+        if pooling not in get_args(Pooling):
+            raise ValueError(f"pooling must be {' or '.join(get_args(Pooling))}, not {pooling!r}")
         return np.stack([_vector(self.hidden(prompt), pooling) for prompt in listed(prompts)])
 
     def close(self) -> None:
@@ -221,7 +224,7 @@ def _backend_name(asked: str) -> str:
     return "native" if "native" in registry.names("engine_backend") else "reference"
 
 
-def _vector(state_TD: Floats, pooling: Literal["mean", "last"]) -> Floats:
+def _vector(state_TD: Floats, pooling: Pooling) -> Floats:
     pooled_D: Floats = state_TD.mean(axis=0) if pooling == "mean" else state_TD[-1]
     vector_D: Floats = pooled_D / np.float32(max(float(np.linalg.norm(pooled_D)), 1e-12))
     return vector_D

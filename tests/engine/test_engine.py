@@ -67,6 +67,8 @@ def test_logits_and_hidden_states_equal_the_torch_model(open_engine: Any, tiny: 
         np.testing.assert_allclose(engine.hidden(prompt), states, atol=1e-4)
     mean = states.mean(axis=0)
     np.testing.assert_allclose(engine.embed([PROMPTS[-1]])[0], mean / np.linalg.norm(mean), atol=1e-5)
+    with pytest.raises(ValueError, match="pooling must be mean or last"):
+        engine.embed([[1]], pooling="max")
     last = engine.embed(PROMPTS[-1], pooling="last")
     np.testing.assert_allclose(last, states[-1:] / np.linalg.norm(states[-1]), atol=1e-5)
 
