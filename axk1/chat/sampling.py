@@ -62,6 +62,11 @@ class SamplingParams:
         return self.temperature == 0
 
     @property
+    def penalised(self) -> bool:
+        """Whether the tokens so far weigh on the next one."""
+        return bool(self.presence_penalty or self.frequency_penalty) or self.repetition_penalty != 1
+
+    @property
     def structured(self) -> bool:
         """Whether the completion must match a schema, a regex or a grammar."""
         return any(one is not None for one in (self.json_schema, self.regex, self.grammar))

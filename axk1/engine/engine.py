@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ from axk1.engine.stream import AsyncStream, Make, Stream
 __all__ = ["Engine", "Limits"]
 
 Floats = NDArray[np.float32]
+Pooling = Literal["mean", "last"]
 _PATIENCE = 0.01  # seconds until a full queue is asked again
 
 
@@ -43,7 +44,7 @@ _PATIENCE = 0.01  # seconds until a full queue is asked again
 class Limits:
     """How much is done at once: tokens of a cache block and of a step, sequences that run and that may wait."""
 
-    block_size: int = 32
+    block_size: int = 16
     max_batch_tokens: int = 512
     max_sequences: int = 64
     max_waiting: int = 1024
@@ -163,13 +164,11 @@ class Engine:
         """The states that the head sees at each token of a text: float32 [T, D]."""
         return self._read(prompt, "hidden")
 
-    def embed(self, prompts: Prompts, pooling: Literal["mean", "last"] = "mean") -> Floats:
-        """One vector of length 1 for each text, from its hidden states: float32 [P, D]."""
-        states = [self.hidden(prompt) for prompt in listed(prompts)]
-        pooled: Floats = np.stack([state_TD.mean(axis=0) if pooling == "mean" else state_TD[-1] for state_TD in states])
-        lengths: Floats = np.sqrt(np.square(pooled).sum(axis=1, keepdims=True))
-        vectors: Floats = pooled / np.maximum(lengths, np.float32(1e-12))
-        return vectors
+    def embed(self, prompts: Prompts, pooling: Pooling = "mean") -> Floats:
+        """One vector of length 1 for each text, from its hidden states: float32 [P, D]. ValueError as `generate`."""
+        if pooling not in get_args(Pooling):
+            raise ValueError(f"pooling must be {' or '.join(get_args(Pooling))}, not {pooling!r}")
+        return np.stack([_vector(self.hidden(prompt), pooling) for prompt in listed(prompts)])
 
     def close(self) -> None:
         """Cancels what runs and gives memory back. Again is harmless."""
@@ -210,8 +209,9 @@ class Engine:
         self._loop.submit(reading)
         try:
             item = items.get()
-        finally:
+        except BaseException:  # Ctrl-C
             self._loop.cancel(reading)
+            raise
         if isinstance(item, Exception):
             raise item
         assert isinstance(item, np.ndarray)
@@ -222,3 +222,9 @@ def _backend_name(asked: str) -> str:
     if asked != "auto":
         return asked
     return "native" if "native" in registry.names("engine_backend") else "reference"
+
+
+def _vector(state_TD: Floats, pooling: Pooling) -> Floats:
+    pooled_D: Floats = state_TD.mean(axis=0) if pooling == "mean" else state_TD[-1]
+    vector_D: Floats = pooled_D / np.float32(max(float(np.linalg.norm(pooled_D)), 1e-12))
+    return vector_D

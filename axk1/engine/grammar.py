@@ -13,7 +13,6 @@ from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 from numpy.typing import NDArray
 
 from axk1.chat.sampling import SamplingParams
-from axk1.tokenizer.special import CONTROL, SPECIAL_TOKENS
 from axk1.tokenizer.tokenizer import Tokenizer
 
 __all__ = ["Grammars", "Matcher"]
@@ -68,8 +67,8 @@ class _Vocabulary:
     def __init__(self, tokenizer: Tokenizer, ends: Sequence[int]) -> None:
         self._encode = tokenizer.encode_bytes
         self.tokens = list(tokenizer.token_bytes)
-        self.special_token_ids = [SPECIAL_TOKENS.index(token) for token in CONTROL]
-        self.eos_token_id = ends[0] if ends else self.special_token_ids[0]
+        self.special_token_ids = sorted(tokenizer.control_ids)
+        self.eos_token_id = [*ends, *self.special_token_ids, 0][0]  # the library asks for one in any case
         self.bos_token_id = None
 
     def __call__(self, text: bytes) -> list[int]:

@@ -119,10 +119,11 @@ class Completion:
         self.deliver(error)
 
     def _continue(self, logits_V: Floats) -> None:
-        params, before = self.params, self.tokens
+        params, step = self.params, len(self.sequence.tokens) - len(self.prompt)
+        completion = self.tokens if params.penalised else ()  # a long one is not copied at every step for nothing
         allowed_V = None if self.structure is None else self.structure.allowed()
-        number = 0.0 if params.greedy else uniform(self.seed, len(before))
-        token = sample(adjusted(logits_V, params, self.prompt, before, allowed_V), params, number)
+        number = 0.0 if params.greedy else uniform(self.seed, step)
+        token = sample(adjusted(logits_V, params, self.prompt, completion, allowed_V), params, number)
         if self.structure is not None:
             self.structure.accept(token)
         self.sequence.tokens.append(token)

@@ -72,12 +72,20 @@ class Loop:
             while self._take_in():
                 if self._scheduler.busy:
                     self._step()
-        finally:
-            with self._changed:
-                self._closing = True
-            for job in [*self._jobs.values(), *self._arrived]:
+            for job in self._last_jobs():
                 job.cancel()
+        except Exception as error:  # a bug of ours: nobody may wait for ever
+            for job in self._last_jobs():
+                job.fail(error)
+            raise
+        finally:
             self._backend.close()
+
+    def _last_jobs(self) -> list[Job]:
+        """What has not ended; no more is let in."""
+        with self._changed:
+            self._closing = True
+        return [*self._jobs.values(), *self._arrived]
 
     def _take_in(self) -> bool:
         """Waits until there is something to do, then takes in new jobs and drops cancelled ones; False at the end."""

@@ -41,7 +41,7 @@ class Reader:
     def of(cls, folder: CheckpointFolder, tokens_in_cache: int) -> Reader:
         """CheckpointError, TokenizerError for files that cannot be read."""
         has_tokenizer = (folder.path / "tokenizer.json").is_file()
-        tokenizer = Tokenizer.load(folder.path) if has_tokenizer else None
+        tokenizer = Tokenizer.load(folder.path, foreign=True) if has_tokenizer else None
         return cls(folder.config, tokenizer, eos_ids(folder), tokens_in_cache)
 
     def text_ids(self, prompt: Prompt) -> list[int]:

@@ -22,7 +22,7 @@ __all__ = ["Logprob", "adjusted", "candidates", "logprobs", "sample", "uniform"]
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
-_LIKELY = (1024, 16384)  # so many tokens nearly always hold what top_p asks for; sorting all of them takes far longer
+_LIKELY = (1e-2, 1e-4, 1e-6, 0.0)  # weights that nearly always hold what top_p asks for: sorting all takes far longer
 _COLDEST, _HOTTEST = 1e-30, 1e30  # beyond these, dividing by the temperature would leave float32
 
 
@@ -85,12 +85,20 @@ def _less_repetition(logits_V: Floats, penalty: float, ids: NDArray[np.int64]) -
 def candidates(logits_V: Floats, params: SamplingParams) -> tuple[Ids, Floats]:
     """The ids that may be chosen and their weights, relative to the likeliest; sorted under top_k and top_p."""
     weight_V = _weights(logits_V, params.temperature)
-    ids_C = np.flatnonzero(weight_V >= params.min_p) if params.min_p else np.arange(len(weight_V))
-    if 0 < params.top_k < len(ids_C):
-        ids_C = ids_C[_top(logits_V[ids_C], params.top_k)]
+    ids_C = np.flatnonzero(weight_V >= params.min_p) if params.min_p else None  # None: all
+    if 0 < params.top_k < (len(weight_V) if ids_C is None else len(ids_C)):
+        ids_C = _among(ids_C, _top(_at(logits_V, ids_C), params.top_k))
     if params.top_p < 1:
-        ids_C = ids_C[_nucleus(logits_V[ids_C], weight_V[ids_C], params.top_p)]
-    return ids_C, weight_V[ids_C]
+        ids_C = _among(ids_C, _nucleus(_at(logits_V, ids_C), _at(weight_V, ids_C), params.top_p))
+    return np.arange(len(weight_V)) if ids_C is None else ids_C, _at(weight_V, ids_C)
+
+
+def _at(values_V: Floats, ids_C: Ids | None) -> Floats:
+    return values_V if ids_C is None else values_V[ids_C]
+
+
+def _among(ids_C: Ids | None, places: Ids) -> Ids:
+    return places if ids_C is None else ids_C[places]
 
 
 def _weights(logits_V: Floats, temperature: float = 1.0) -> Floats:
@@ -104,11 +112,12 @@ def _weights(logits_V: Floats, temperature: float = 1.0) -> Floats:
 def _nucleus(logits_C: Floats, weight_C: Floats, top_p: float) -> Ids:
     """The places of the fewest likeliest whose share of the weight is `top_p` or more (arXiv 1904.09751)."""
     goal = top_p * weight_C.sum(dtype=np.float64)
-    for count in (*_LIKELY, len(weight_C)):
-        place_C = _top(logits_C, count)
-        total_C = weight_C[place_C].cumsum(dtype=np.float64)
-        if total_C[-1] >= goal:
+    for least in _LIKELY:
+        place_C = np.flatnonzero(weight_C >= least)
+        if weight_C[place_C].sum(dtype=np.float64) >= goal:
             break
+    place_C = place_C[np.argsort(-logits_C[place_C], kind="stable")]
+    total_C = weight_C[place_C].cumsum(dtype=np.float64)
     return place_C[: int(np.searchsorted(total_C, goal)) + 1]
 
 

@@ -20,7 +20,7 @@ class Sequence:
     """Tokens to be computed: a prompt and what was generated after it.
 
     `computed` tokens have their latents in `blocks`. Of the first `reusable` tokens the results are not needed (any
-    more), so they may come from the prefix cache. Of the first `reused` tokens of the last admission they did.
+    more), so they may come from the prefix cache; when it was first let in, those of `reused` tokens did.
     """
 
     tokens: list[int]
@@ -131,7 +131,9 @@ class Scheduler:
             self.pool.release(known)
             return None
         sequence.blocks = known + self.pool.take(wanted)
-        sequence.computed = sequence.reused = start
+        sequence.computed = start
+        if not sequence.preemptions:
+            sequence.reused = start
         self.running.append(self.waiting.popleft())
         return Slice(sequence, start, count)
 

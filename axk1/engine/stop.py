@@ -11,14 +11,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from axk1.checkpoint import CheckpointError, CheckpointFolder
-from axk1.tokenizer.special import CONTROL, SPECIAL_TOKENS
 from axk1.tokenizer.tokenizer import StreamDecoder, Tokenizer
 
 __all__ = ["FinishReason", "StopText", "TextStream", "eos_ids"]
 
 FinishReason = Literal["stop", "length", "cancelled"]
-
-_CONTROL_IDS = frozenset(SPECIAL_TOKENS.index(token) for token in CONTROL)
 
 
 class StopText:
@@ -72,7 +69,7 @@ class TextStream:
         model's vocabulary may be padded."""
         if self._decoder is None or self._tokenizer is None:
             return ""
-        if token in _CONTROL_IDS or token >= self._tokenizer.vocab_size:
+        if token in self._tokenizer.control_ids or token >= self._tokenizer.vocab_size:
             return self._stop.push(self._decoder.flush())
         return self._stop.push(self._decoder.push(token))
 

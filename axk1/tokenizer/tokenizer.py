@@ -32,12 +32,14 @@ class TokenizerError(ValueError):
 class Tokenizer:
     """Byte-level BPE: any text and any bytes have ids, and every id stands for fixed bytes.
 
-    `token_bytes[id]` are those bytes; a special token stands for its own name.
+    `token_bytes[id]` are those bytes; a special token stands for its own name. `control_ids` are the special tokens
+    that no reader sees.
     """
 
     def __init__(self, backend: tokenizers.Tokenizer) -> None:
         self._backend = backend
         self.token_bytes = _token_bytes(backend)
+        self.control_ids = frozenset(id_ for id_, token in backend.get_added_tokens_decoder().items() if token.special)
 
     @property
     def vocab_size(self) -> int:
@@ -121,14 +123,20 @@ class Tokenizer:
             write_whole(folder / name, data)
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """The tokenizer of a folder. TokenizerError if its file is missing, broken or has other special tokens."""
+    def load(cls, folder: Path, foreign: bool = False) -> Self:
+        """The tokenizer of a folder; with `foreign` also another project's, if it is byte-level BPE.
+
+        TokenizerError if its file is missing or broken, or has other special tokens and is not to be `foreign`.
+        """
         file = folder / _FILE
         try:
             description = file.read_bytes()
         except FileNotFoundError as error:
             raise TokenizerError(f"{folder} holds no {_FILE}") from error
-        return cls(_backend(description, file))
+        backend = _backend(description, file)
+        if not foreign:
+            _check_special_tokens(backend, file)
+        return cls(backend)
 
 
 class StreamDecoder:
@@ -207,18 +215,26 @@ def _backend(description: bytes, file: Path) -> tokenizers.Tokenizer:
         backend = tokenizers.Tokenizer.from_str(description.decode("utf-8"))
     except Exception as error:  # the library raises nothing narrower
         raise TokenizerError(f"{file} is not a tokenizer file: {error}") from error
-    for id_, token in enumerate(SPECIAL_TOKENS):
-        if backend.token_to_id(token) != id_:
-            raise TokenizerError(f"{file} is not of this project: {token} should have id {id_}")
     return backend
 
 
+def _check_special_tokens(backend: tokenizers.Tokenizer, file: Path) -> None:
+    for id_, token in enumerate(SPECIAL_TOKENS):
+        if backend.token_to_id(token) != id_:
+            raise TokenizerError(f"{file} is not of this project: {token} should have id {id_}")
+
+
 def _token_bytes(backend: tokenizers.Tokenizer) -> tuple[bytes, ...]:
+    """By id; an id that no token has stands for no bytes."""
     byte_of = {character: byte for byte, character in enumerate(_byte_characters())}
-    vocabulary = sorted(backend.get_vocab().items(), key=lambda entry: entry[1])
-    if [id_ for _, id_ in vocabulary] != list(range(len(vocabulary))):
-        raise TokenizerError("the ids of the tokenizer are not 0, 1, 2 … without a gap")
-    return tuple(bytes(byte_of[character] for character in token) for token, _ in vocabulary)
+    named = {id_: token.content.encode("utf-8") for id_, token in backend.get_added_tokens_decoder().items()}
+    vocabulary = {id_: token for token, id_ in backend.get_vocab().items() if id_ not in named}
+    try:
+        spelt = {id_: bytes(byte_of[character] for character in token) for id_, token in vocabulary.items()}
+    except KeyError as error:
+        raise TokenizerError(f"the tokenizer is not byte-level BPE: no byte is written as {error}") from error
+    found = spelt | named
+    return tuple(found.get(id_, b"") for id_ in range(max(found) + 1))
 
 
 def _byte_characters() -> list[str]:

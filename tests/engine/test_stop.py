@@ -100,6 +100,13 @@ def test_a_stop_text_across_token_borders_ends_a_completion(engine: Engine, talk
             assert len(output.token_ids) < 40
 
 
+def test_text_held_back_comes_out_when_nothing_follows(engine: Engine) -> None:
+    params = replace(GREEDY, max_tokens=40, ignore_eos=True)
+    (free,) = engine.generate("거실 불을", params)
+    (output,) = engine.generate("거실 불을", replace(params, stop=[free.text[-3:] + "없는 말"]))
+    assert (output.text, output.finish_reason, output.stop_reason) == (free.text, "length", None)
+
+
 def test_streamed_text_is_the_text(engine: Engine) -> None:
     params = replace(GREEDY, max_tokens=40, ignore_eos=True)
     (whole,) = engine.generate("거실 불을", params)

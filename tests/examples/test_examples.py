@@ -12,7 +12,9 @@ pytest.importorskip("torch")
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-WITHOUT_TORCH = ("01_shapes", "02_curriculum", "03_text_to_tokens", "05_read_a_checkpoint", "06_grade_anything")
+WITHOUT_TORCH = (
+    *("01_shapes", "02_curriculum", "03_text_to_tokens", "05_read_a_checkpoint", "06_grade_anything", "07_engine"),
+)
 CHECKED = "import runpy, sys; runpy.run_path(sys.argv.pop(1), run_name='__main__'); assert 'torch' not in sys.modules"
 
 
@@ -84,3 +86,10 @@ def test_a_calculator_can_add_but_not_solve_word_problems() -> None:
     assert "sum2 thinking: 100%" in printed
     assert "sum2 direct: 100%" in printed
     assert "word2 direct: 0%" in printed
+
+
+def test_the_engine_answers_from_the_folder_without_torch(tour: tuple[Path, str]) -> None:
+    printed = run("07_engine", tour[0] / "model")
+    assert "거실, 24도</think>거실 온도를 24도로 맞췄어요. (stop)" in printed
+    assert "3 of 3 streams said the same" in printed
+    assert "refused: token id 5000 is outside" in printed

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tokenizers
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from tokenizers import decoders, models, pre_tokenizers, trainers
 from tokenizers.normalizers import NFC
 from transformers import AutoTokenizer
 
@@ -212,3 +214,38 @@ def test_tokenizer_of_another_project_is_a_clear_error(tmp_path: Path, exported:
     (tmp_path / "tokenizer.json").write_text(json.dumps(description), encoding="utf-8")
     with pytest.raises(TokenizerError, match=r"not of this project: <\|im_end\|> should have id 1"):
         Tokenizer.load(tmp_path)
+
+
+BEGIN = "<｜begin▁of▁text｜>"  # in letters by which byte-level BPE writes no byte
+
+
+def foreign(folder: Path) -> tokenizers.Tokenizer:
+    """Another project's byte-level BPE."""
+    backend = tokenizers.Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=300, initial_alphabet=alphabet, show_progress=False, special_tokens=["<pad>", BEGIN]
+    )
+    backend.train_from_iterator(["거실 불을 켜 줘. hello"] * 4, trainer)
+    backend.add_tokens(["<tool>"])
+    (folder / "tokenizer.json").write_text(backend.to_str(), encoding="utf-8")
+    return backend
+
+
+def test_tokenizer_of_another_project_on_demand(tmp_path: Path) -> None:
+    theirs = foreign(tmp_path)
+    ours = Tokenizer.load(tmp_path, foreign=True)
+    text = f"{BEGIN}거실 <tool>hello 😀"
+    assert ours.encode(text) == theirs.encode(text).ids
+    assert ours.decode(ours.encode(text)) == text
+    assert ours.control_ids == {0, 1}
+    assert ours.vocab_size == theirs.get_vocab_size()
+
+
+def test_what_is_not_byte_level_is_refused(tmp_path: Path) -> None:
+    pieces = tokenizers.Tokenizer(models.BPE({"▁a": 0, "b": 1}, []))
+    (tmp_path / "tokenizer.json").write_text(pieces.to_str(), encoding="utf-8")
+    with pytest.raises(TokenizerError, match="is not byte-level BPE"):
+        Tokenizer.load(tmp_path, foreign=True)
