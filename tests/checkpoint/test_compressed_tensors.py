@@ -39,8 +39,10 @@ GOLDEN = {
     "int8-g32-asym": (
         Scheme("pack-quantized", 8, 32, symmetric=False),
         ASYMMETRIC_8,
-        "00468cd213599fe5266cb2f8397fc5064c92d8195fa5eb2c72b8fe3f85cb0d53"
-        "9de42168b0f8347cc4004890d7145ba3eb276fb7fe3b83ca074e96de1a62aaf1",
+        (
+            "00468cd213599fe5266cb2f8397fc5064c92d8195fa5eb2c72b8fe3f85cb0d53"
+            "9de42168b0f8347cc4004890d7145ba3eb276fb7fe3b83ca074e96de1a62aaf1"
+        ),
         "9ae7c732b068ee8a6fcd21140fbac9ba04f388ed60d12f55dcc376c5019f527e",
         "6c6c696c6f6c6f6c696f696f6c6c6c6c6c6f6c6c696c696f",
         143.36285400390625,
@@ -49,8 +51,10 @@ GOLDEN = {
     "int8": (
         Scheme("pack-quantized", 8),
         [0.01129150390625] * 12,
-        "225f9cd9336face94380bdfa5491cd2764a1de3875b2ef4986c2ff5996d32d6a"
-        "a7e43e7ab7f44e8bc8225f9cd9336face94380bdfa5491cd2764a1de3875b2ef",
+        (
+            "225f9cd9336face94380bdfa5491cd2764a1de3875b2ef4986c2ff5996d32d6a"
+            "a7e43e7ab7f44e8bc8225f9cd9336face94380bdfa5491cd2764a1de3875b2ef"
+        ),
         "c5bf99ab418272fe472b29e1ad8d44d82405b6a333fa4264528cc7a8772b536e",
         None,
         143.53759765625,
