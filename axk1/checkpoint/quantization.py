@@ -106,15 +106,16 @@ class Quantization:
 
     def scheme_of(self, module: str) -> Scheme | None:
         """The scheme of a module, None when it is left out. A name counts before a pattern, that before a class."""
-        if any(_specificity(module, target) is not None for target in self.ignore):
-            return None
-        found = [
-            (specificity, rule.scheme)
-            for rule in self.rules
-            for target in rule.targets
-            if (specificity := _specificity(module, target)) is not None
-        ]
-        return min(found, key=lambda one: one[0])[1] if found else None
+        for target in self.ignore:
+            if _specificity(module, target) is not None:
+                return None
+        best: tuple[int, Scheme] | None = None
+        for rule in self.rules:
+            for target in rule.targets:
+                specificity = _specificity(module, target)
+                if specificity is not None and (best is None or specificity < best[0]):
+                    best = (specificity, rule.scheme)
+        return best[1] if best else None
 
 
 @cache

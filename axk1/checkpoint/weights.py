@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal, get_args
 
 from axk1.checkpoint.floats import SMALLEST
@@ -118,19 +119,29 @@ def _join(
     found = codecs[scheme.codec]
     for role in ("values", "scale"):
         _need(f"{module}.{found.leaves[role]}", tensors)
-    scheme = replace(scheme, scale_dtype=_scale_dtype(tensors[f"{module}.{found.leaves['scale']}"]))
+    scheme = _with_scales(scheme, _scale_dtype(tensors[f"{module}.{found.leaves['scale']}"]))
     shape = _shape(module, found, tensors, read)
     parts: dict[Role, TensorInfo] = {}
-    for role, leaf in _layout(module, found, shape, scheme).items():
+    for role, leaf in _layout(module, shape, scheme).items():
         info = _need(f"{module}.{found.leaves[role]}", tensors)
         _check(info, leaf)
         parts[role] = info
     return StoredWeight(f"{module}.weight", shape, scheme, parts)
 
 
-def _layout(module: str, found: QuantizationCodec, shape: Shape, scheme: Scheme) -> Mapping[Role, Leaf]:
+@cache  # thousands of experts share a few schemes and shapes
+def _with_scales(scheme: Scheme, dtype: str) -> Scheme:
+    return replace(scheme, scale_dtype=dtype)
+
+
+@cache
+def _layout_of(shape: Shape, scheme: Scheme) -> Mapping[Role, Leaf]:
+    return codec(scheme.codec).layout(shape, scheme)
+
+
+def _layout(module: str, shape: Shape, scheme: Scheme) -> Mapping[Role, Leaf]:
     try:
-        return found.layout(shape, scheme)
+        return _layout_of(shape, scheme)
     except CheckpointError as error:
         raise CheckpointError(f"tensor {module}.weight {list(shape)}: {error}") from error
 

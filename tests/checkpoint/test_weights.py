@@ -57,7 +57,7 @@ def logical_weights(config: ModelConfig = TINY) -> dict[str, np.ndarray]:
 
 
 def is_quantised(name: str) -> bool:
-    return name.endswith("_proj.weight") or name.endswith("_with_mqa.weight")
+    return name.endswith(("_proj.weight", "_with_mqa.weight"))
 
 
 def stored_tensors(weights: Mapping[str, np.ndarray], scheme: Scheme) -> Tensors:

@@ -186,7 +186,7 @@ def test_statistics_that_are_none(tmp_path: Path, arrays: dict, message: str) ->
     with pytest.raises(ValueError, match=message):
         ChannelStatistics.load(tmp_path / "s.npz")
     (tmp_path / "s.npz").write_bytes(b"nothing")
-    with pytest.raises(ValueError, match="not a .npz file"):
+    with pytest.raises(ValueError, match=r"not a \.npz file"):
         ChannelStatistics.load(tmp_path / "s.npz")
 
 
