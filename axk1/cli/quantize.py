@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 from rich.console import Console
@@ -36,7 +37,7 @@ def quantize_folder(argv: list[str], say: Words) -> int:
         if options.random:
             random_folder(preset(options.random), out, formats, options.seed, hear, options.shard_bytes)
             return 0
-        statistics = ChannelStatistics.load(options.calibrate) if options.calibrate else None
+        statistics = _statistics(options.calibrate, options.folders[0])
         report = quantize(options.folders[0], out, formats, statistics, hear, options.shard_bytes)
     _print(report, out, screen, say)
     return 0
@@ -72,8 +73,11 @@ def _parser(say: Words) -> argparse.ArgumentParser:
     add(
         "--calibrate",
         type=Path,
-        metavar="FILE.npz",
-        help=say("입력 열마다의 활성값 제곱 평균", "mean squared activations per input column"),
+        metavar="TEXT",
+        help=say(
+            "이 글(.jsonl, .txt)에서 잰 활성값으로 오차의 무게를 정함 (torch 필요), 또는 잰 값의 .npz",
+            "weigh errors by activations measured on this text (.jsonl, .txt; needs torch), or a .npz of them",
+        ),
     )
     shapes = ", ".join(PRESETS)
     add("--random", metavar="NAME", help=say("원래 폴더 대신 무작위 가중치: ", "random weights of a shape: ") + shapes)
@@ -88,6 +92,16 @@ def _formats(options: argparse.Namespace) -> Formats:
     if options.shard_bytes < 1:
         raise ValueError(f"--shard-bytes must be at least 1, found {options.shard_bytes}")
     return Formats(**{part: parse_format(name) for part, name in names.items()})
+
+
+def _statistics(file: Path | None, model: Path) -> ChannelStatistics | None:
+    if file is None:
+        return None
+    if file.suffix == ".npz":
+        return ChannelStatistics.load(file)
+    # loaded when it is asked for, as a verb is: who does not calibrate never loads torch
+    measured: ChannelStatistics = import_module("axk1.export.calibrate").measure(model, file)
+    return measured
 
 
 @contextmanager
