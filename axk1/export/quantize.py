@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from axk1.checkpoint import CheckpointError, CheckpointFolder, Scheme
 from axk1.checkpoint.floats import Float32, from_float32
+from axk1.checkpoint.folder import ROW_STEP
 from axk1.checkpoint.quantization import Role, codec
 from axk1.export.quantize_formats import Formats
 from axk1.export.quantize_outputs import NewWeight, config_json, main_dtype, outputs
@@ -26,7 +27,6 @@ from axk1.runs import whole_folder
 
 REPORT = "quantization_report.json"
 BLOCK_WEIGHTS = 1 << 18  # rows are worked on in blocks of about this many weights, which a core's cache holds
-ROW_STEP = 128  # blocks begin at a multiple of it, where packed zero points and FP8 blocks can be cut
 # What a folder holds beside the model. Everything else there is left behind.
 COMPANIONS = (
     *("tokenizer*", "chat_template*", "generation_config.json", "special_tokens_map.json", "added_tokens.json"),
@@ -65,7 +65,7 @@ def quantize(
     def make(weight: NewWeight) -> Arrays:
         if weight.scheme is None:
             return {"values": _kept(weight, folder)}
-        importance_I = statistics(weight.name.removesuffix(".weight")) if statistics else None
+        importance_I = _importance(weight, statistics) if statistics else None
         return _encoded(weight, weight.scheme, folder, importance_I, report)
 
     with whole_folder(out) as partial:
@@ -104,6 +104,14 @@ def write_weights(
         return array.reshape(-1).view(np.uint8).data
 
     write_shards(folder, entries, data, shard_bytes)
+
+
+def _importance(weight: NewWeight, statistics: Statistics) -> Float32 | None:
+    importance_I = statistics(weight.name.removesuffix(".weight"))
+    if importance_I is not None and importance_I.shape != weight.shape[-1:]:
+        found = f"{list(importance_I.shape)} values for its {weight.shape[-1]} columns"
+        raise ValueError(f"the statistics of {weight.name} have {found}: they were measured on another model")
+    return importance_I
 
 
 def _kept(weight: NewWeight, folder: CheckpointFolder) -> NDArray[np.generic]:

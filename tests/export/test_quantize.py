@@ -14,12 +14,15 @@ from safetensors import safe_open
 
 from axk1 import arch
 from axk1.arch import ModelConfig
-from axk1.checkpoint import CheckpointError, CheckpointFolder, expected, plan
+from axk1.checkpoint import CheckpointError, CheckpointFolder, Scheme, expected, plan
 from axk1.checkpoint.names import DOWN, GATE_UP
+from axk1.checkpoint.quantization import codec
+from axk1.checkpoint.tensorfile import Entry
 from axk1.export.huggingface import save
 from axk1.export.quantize import REPORT, quantize
 from axk1.export.quantize_formats import PARTS, Formats, format_name, parse_format, part_of
 from axk1.export.quantize_random import random_folder
+from axk1.export.shards import write_json, write_shards
 from axk1.export.statistics import ChannelStatistics
 
 TINY = dataclasses.replace(
@@ -170,6 +173,40 @@ def test_statistics_move_the_error(tmp_path: Path) -> None:
         (np.square(CheckpointFolder(tmp_path / one).decode(name) - wanted) * means).sum() for one in ("blind", "seeing")
     )
     assert seeing < 0.95 * blind
+
+
+def test_statistics_of_another_model(tmp_path: Path) -> None:
+    statistics = ChannelStatistics({f"{EXPERTS}.up_proj": np.ones(99, np.float32)})
+    with pytest.raises(ValueError, match=r"have \[99\] values for its 256 columns: they were measured on another"):
+        quantize(source(tmp_path / "in"), tmp_path / "out", formats(), statistics)
+
+
+def test_fp8_becomes_int4(tmp_path: Path) -> None:
+    """As DeepSeek-V3 is published, with a block that is cut short (kv_a_proj_with_mqa has 96 rows)."""
+    scheme = Scheme("fp8", 8, 128, block_rows=128, scale_dtype="F32")
+    plain, entries, data = CheckpointFolder(source(tmp_path / "bf16", DEEPSEEK)), [], {}
+    for name, stored in plain.weights.items():
+        quantised = part_of(name) in ("experts", "shared", "dense", "attention")
+        if not quantised:
+            entries.append(Entry(name, stored.shape, stored.parts["values"].dtype))
+            data[name] = memoryview(plain.read(name))
+            continue
+        arrays = codec("fp8").encode(plain.decode(name), scheme)
+        for role, leaf in codec("fp8").layout(stored.shape, scheme).items():
+            part = f"{name.removesuffix('.weight')}.{codec('fp8').leaves[role]}"
+            entries.append(Entry(part, leaf.shape, leaf.dtype))
+            data[part] = memoryview(arrays[role].tobytes())
+    (tmp_path / "in").mkdir()
+    write_shards(tmp_path / "in", entries, data.__getitem__)
+    write_json(tmp_path / "in/config.json", {**plain.raw_config, "quantization_config": codec("fp8").describe(scheme)})
+    quantize(tmp_path / "in", tmp_path / "out", formats("int4-g32"))
+    quantize(tmp_path / "bf16", tmp_path / "direct", formats("int4-g32"))
+    for name in (f"{EXPERTS}.3.down_proj.weight", "model.layers.0.self_attn.kv_a_proj_with_mqa.weight"):
+        near, direct = (
+            relative(CheckpointFolder(tmp_path / one).decode(name), plain.decode(name)) for one in ("out", "direct")
+        )
+        assert direct < near < 1.1 * direct
+    assert CheckpointFolder(tmp_path / "out").weight("model.norm.weight").kind == "bf16"
 
 
 @pytest.mark.parametrize(
