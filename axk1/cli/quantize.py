@@ -40,6 +40,7 @@ def quantize_folder(argv: list[str], say: Words) -> int:
         statistics = _statistics(options.calibrate, options.folders[0])
         report = quantize(options.folders[0], out, formats, statistics, hear, options.shard_bytes)
     _print(report, out, screen, say)
+    _warn(formats, screen, say)
     return 0
 
 
@@ -128,3 +129,12 @@ def _print(report: Report, out: Path, screen: Console, say: Words) -> None:
             table.add_row(part, format_name(report.formats.of(part)), *cells)
     screen.print(table)
     screen.print(f"{out / REPORT}", markup=False)
+
+
+def _warn(formats: Formats, screen: Console, say: Words) -> None:
+    """What transformers cannot open (docs/rooms/checkpoint.md); our own reader and vLLM's are not meant."""
+    experts = formats.experts
+    if experts is None or not experts.symmetric or formats.embedding:
+        korean = "참고: transformers 5.19는 비대칭이거나 그대로 둔 전문가, 양자화한 임베딩을 열지 못합니다."
+        english = "Note: transformers 5.19 opens no asymmetric or kept experts, and no quantised embedding."
+        screen.print(say(korean, english), markup=False)

@@ -45,6 +45,17 @@ def test_a_folder_is_quantised(model: Path, language: str, capsys: pytest.Captur
     }
     assert list(kinds.values()) == ["int4", "int8", "int8", "bf16", "bf16"]
     assert (out / "tokenizer.json").read_bytes() == b"{}"
+    assert "5.19" not in said
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--experts", "none"], ["--experts", "int8-asym"], ["--embedding", "int8"]], ids=str
+)
+def test_what_transformers_cannot_open_is_said(
+    model: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["quantize", str(model), str(model.parent / "out"), *arguments, "--lang", "en"]) == 0
+    assert "transformers 5.19 opens no asymmetric or kept experts" in capsys.readouterr().out
 
 
 def test_parts_can_be_kept(model: Path) -> None:
