@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
 import mmap
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from axk1.arch import ModelConfig
-from axk1.checkpoint.tensorfile import CheckpointError, TensorInfo, read_header
+from axk1.checkpoint.floats import STORED, Float32, to_float32
+from axk1.checkpoint.quantization import Leaf, Quantization, Role, codec, read_quantization
+from axk1.checkpoint.tensorfile import DTYPE_BYTES, CheckpointError, TensorInfo, read_header
+from axk1.checkpoint.weights import StoredWeight, Weight, gather, kind_of
 
 CONFIG = "config.json"
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+ROW_STEP = 128  # rows at which a quantised weight may be cut: whole words of zero points, whole blocks of scales
 
 
 class CheckpointFolder:
@@ -50,6 +59,87 @@ class CheckpointFolder:
             with info.file.open("rb") as file:
                 self._maps[info.file] = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         return self._maps[info.file][info.offset : info.offset + info.nbytes]
+
+    @cached_property
+    def quantization(self) -> Quantization | None:
+        """The parsed `quantization_config`; None when no weight is quantised."""
+        try:
+            return read_quantization(self.raw_config)
+        except CheckpointError as error:
+            raise CheckpointError(f"{self.path / CONFIG}: {error}") from error
+
+    @cached_property
+    def weights(self) -> Mapping[str, StoredWeight]:
+        """Every weight by the name that `plan` knows, several stored tensors of a quantised one joined.
+
+        Raises CheckpointError naming the tensor that does not fit the others or the config.
+        """
+        try:
+            return gather(self.tensors, self.quantization, lambda info: self.raw(info.name))
+        except CheckpointError as error:
+            raise CheckpointError(f"{self.path}: {error}") from error
+
+    def weight(self, name: str) -> Weight:
+        """The mapped bytes of one weight and what they mean; nothing is decoded. KeyError for an unknown name."""
+        stored = self.weights[name]
+        views = {role: self.raw(info.name) for role, info in stored.parts.items()}
+        scheme = stored.scheme
+        if scheme is None:
+            return Weight(name, stored.shape, kind_of(stored), views["values"])
+        return Weight(
+            name,
+            stored.shape,
+            kind_of(stored),
+            views["values"],
+            views["scale"],
+            views.get("zero_point"),
+            scheme.group_size,
+            scheme.block_rows,
+            scheme.symmetric,
+            scheme.scale_dtype,
+            packed=stored.parts["values"].dtype == "I32",
+        )
+
+    def decode(self, name: str, first: int = 0, rows: int | None = None) -> Float32:
+        """Rows of a weight as float32 [rows, columns], read (not mapped) from disk; all axes but the last are rows.
+
+        `first` must be a multiple of ROW_STEP when the weight is quantised, which bounds the memory of a reader that
+        goes through a large weight in steps. KeyError for an unknown name.
+        """
+        stored = self.weights[name]
+        columns = stored.shape[-1]
+        count = math.prod(stored.shape[:-1]) - first if rows is None else rows
+        if stored.scheme is None:
+            info = stored.parts["values"]
+            if info.dtype not in STORED:
+                raise CheckpointError(f"{info.file}: tensor {name} has dtype {info.dtype}, wanted a float")
+            size = columns * DTYPE_BYTES[info.dtype]
+            return to_float32(self._read(info, first * size, count * size), info.dtype).reshape(count, columns)
+        assert first % ROW_STEP == 0, first
+        found = codec(stored.scheme.codec)
+        before = found.layout((first, columns), stored.scheme)
+        part = found.layout((count, columns), stored.scheme)
+        arrays: dict[Role, NDArray[np.generic]] = {
+            role: self._array(stored.parts[role], before[role], part[role]) for role in part if role != "shape"
+        }
+        return found.decode(arrays, (count, columns), stored.scheme)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one tensor, read (not mapped) from disk; KeyError for an unknown name."""
+        info = self.tensors[name]
+        return self._read(info, 0, info.nbytes)
+
+    def _array(self, info: TensorInfo, before: Leaf, part: Leaf) -> NDArray[np.generic]:
+        """The stored rows that follow those of the layout `before`."""
+        row = math.prod(part.shape[1:]) * DTYPE_BYTES[part.dtype]
+        data = self._read(info, before.shape[0] * row, part.shape[0] * row)
+        stored = {"I32": "<i4", "I8": "i1", "F8_E4M3": "u1"}.get(part.dtype) or STORED[part.dtype]
+        return np.frombuffer(data, dtype=stored).reshape(part.shape)
+
+    def _read(self, info: TensorInfo, start: int, nbytes: int) -> bytes:
+        with info.file.open("rb") as file:
+            file.seek(info.offset + start)
+            return file.read(nbytes)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 MAX_HEADER_BYTES = 100_000_000  # the format's own limit
+ALIGNMENT = 64  # the first tensor begins at a multiple of it: a cache line
 
 DTYPE_BYTES: Mapping[str, int] = {
     **dict.fromkeys(("BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0"), 1),
@@ -71,21 +72,33 @@ def read_header(path: Path) -> list[TensorInfo]:
     return infos
 
 
-def write(path: Path, entries: Sequence[Entry], data: Callable[[str], memoryview]) -> None:
-    """Write one file; `data(name)` gives a tensor's bytes when its turn comes, so one tensor is held at a time."""
+def write(
+    path: Path, entries: Sequence[Entry], data: Callable[[str], memoryview], asked: Sequence[str] | None = None
+) -> None:
+    """Write one file; `data(name)` gives a tensor's bytes when its turn comes, so one tensor is held at a time.
+
+    The tensors lie in the file as `entries` come; they are asked for in the order `asked` (None: the same).
+    """
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    offset = 0
+    begins, end = {}, 0
     for entry in entries:
-        end = offset + entry.nbytes
-        header[entry.name] = {"dtype": entry.dtype, "shape": list(entry.shape), "data_offsets": [offset, end]}
-        offset = end
+        begins[entry.name] = end
+        end += entry.nbytes
+        header[entry.name] = {
+            "dtype": entry.dtype,
+            "shape": list(entry.shape),
+            "data_offsets": [begins[entry.name], end],
+        }
     text = json.dumps(header, separators=(",", ":")).encode("utf-8")
-    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8 bytes
+    text += b" " * (-(8 + len(text)) % ALIGNMENT)
+    sizes = {entry.name: entry.nbytes for entry in entries}
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
-        for entry in entries:
-            content = data(entry.name)
-            assert content.nbytes == entry.nbytes, entry
+        for name in begins if asked is None else asked:
+            content = data(name)
+            assert content.nbytes == sizes[name], name
+            if asked is not None:
+                file.seek(8 + len(text) + begins[name])
             file.write(content)
 
 

@@ -34,6 +34,11 @@ VERBS: Mapping[str, Verb] = {
     "chat": Verb("axk1.cli.chat:chat", "모델과 대화하기", "talk with a model"),
     "generate": Verb("axk1.cli.generate:generate", "글 이어 쓰기", "continue a text"),
     "eval": Verb("axk1.cli.evaluate:evaluate", "모델 폴더를 채점하기", "grade a model folder"),
+    "quantize": Verb(
+        "axk1.cli.quantize:quantize_folder",
+        "가중치를 int4나 int8로 줄인 모델 폴더 만들기",
+        "write a model folder with int4 or int8 weights",
+    ),
     "plot": Verb("axk1.cli.plot:plot", "학습 기록을 그림으로", "draw the curves of one or more runs"),
     "arch": Verb("axk1.cli.arch:arch", "모델 구조의 크기와 비용", "what a model shape holds and costs"),
     "tokenizer": Verb(

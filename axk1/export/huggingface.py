@@ -5,11 +5,9 @@ Shape letters: E experts, F expert inner size, D hidden size.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,10 +15,10 @@ from torch import Tensor
 from axk1.arch import ModelConfig
 from axk1.checkpoint import CheckpointError, expected
 from axk1.checkpoint.names import DOWN, GATE_UP, SELECTION_BIAS, expert_pieces
-from axk1.checkpoint.tensorfile import Entry, write
+from axk1.checkpoint.tensorfile import Entry
+from axk1.export.shards import SHARD_BYTES, generation_config, write_json, write_shards
 from axk1.runs import whole_folder
 
-SHARD_BYTES = 5_000_000_000
 DTYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
 OWN_FILES = ("config.json", "generation_config.json")
 
@@ -60,11 +58,12 @@ def save(
         for name in expected(written, mtp=mtp)
         for part in _parts(name, model_state[name], written, dtype, fused=fused_experts)
     ]
+    by_name = {part.entry.name: part for part in parts}
     main_dtype = dtype or model_state["model.embed_tokens.weight"].dtype
     with whole_folder(folder) as partial:
-        _write_shards(partial, parts, shard_bytes)
-        _write_json(partial / "config.json", {**written.to_huggingface(), "dtype": str(main_dtype).split(".")[-1]})
-        _write_json(partial / "generation_config.json", _generation_config(written))
+        write_shards(partial, [part.entry for part in parts], lambda name: _bytes(by_name[name]), shard_bytes)
+        write_json(partial / "config.json", {**written.to_huggingface(), "dtype": str(main_dtype).split(".")[-1]})
+        write_json(partial / "generation_config.json", generation_config(written))
         for name, content in tokenizer_files.items():
             (partial / name).write_bytes(content)
 
@@ -117,54 +116,9 @@ def _parts(
         yield _Part(Entry(f"{layer}post_mlp_layernorm.weight", (config.hidden_size,), stored), None)
 
 
-def _write_shards(folder: Path, parts: Sequence[_Part], shard_bytes: int) -> None:
-    shards = _shards(parts, shard_bytes)
-    if len(shards) == 1:
-        _write_shard(folder / "model.safetensors", shards[0])
-        return
-    names = [f"model-{number:05d}-of-{len(shards):05d}.safetensors" for number in range(1, len(shards) + 1)]
-    for name, shard in zip(names, shards, strict=True):
-        _write_shard(folder / name, shard)
-    total = sum(part.entry.nbytes for part in parts)
-    weight_map = {part.entry.name: name for name, shard in zip(names, shards, strict=True) for part in shard}
-    _write_json(folder / "model.safetensors.index.json", {"metadata": {"total_size": total}, "weight_map": weight_map})
-
-
-def _shards(parts: Sequence[_Part], shard_bytes: int) -> list[list[_Part]]:
-    """Consecutive tensors up to the size; a tensor larger than that has a shard of its own."""
-    shards: list[list[_Part]] = [[]]
-    filled = 0
-    for part in parts:
-        if shards[-1] and filled + part.entry.nbytes > shard_bytes:
-            shards.append([])
-            filled = 0
-        shards[-1].append(part)
-        filled += part.entry.nbytes
-    return shards
-
-
-def _write_shard(path: Path, parts: Sequence[_Part]) -> None:
-    by_name = {part.entry.name: part for part in parts}
-    write(path, [part.entry for part in parts], lambda name: _bytes(by_name[name]))
-
-
 def _bytes(part: _Part) -> memoryview:
     """One tensor in its stored dtype; copied only when dtype, device or layout differ."""
     dtype = next(torch_dtype for torch_dtype, name in DTYPES.items() if name == part.entry.dtype)
     tensor = torch.ones(part.entry.shape) if part.source is None else part.source.detach()
     stored = tensor.to(device="cpu", dtype=dtype).contiguous()
     return stored.reshape(-1).view(torch.uint8).numpy().data
-
-
-def _generation_config(config: ModelConfig) -> dict[str, Any]:
-    """Generation ends with a turn, or where the next document would begin: only a finished text is followed by that."""
-    stops = dict.fromkeys((*config.eos_token_ids, config.bos_token_id))
-    values: dict[str, Any] = {
-        "bos_token_id": config.bos_token_id,
-        "eos_token_id": [token for token in stops if token is not None],
-    }
-    return values if config.pad_token_id is None else {**values, "pad_token_id": config.pad_token_id}
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

@@ -234,6 +234,9 @@ def full_disk(monkeypatch, after: int) -> None:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 return real_write(data)
 
+            def seek(self, position):
+                return file.seek(position)
+
             def __enter__(self):
                 return self
 
