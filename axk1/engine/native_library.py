@@ -14,9 +14,9 @@ from axk1.native import build, compiler, sources
 
 __all__ = ["FORMATS", "VERSION", "BatchSpec", "Layer", "Matrix", "ModelSpec", "load"]
 
-VERSION = 1
-FORMATS = {"F32": 0, "F16": 1, "BF16": 2}
-"""The library's code for each element type of a checkpoint."""
+VERSION = 2
+FORMATS = {"f32": 0, "f16": 1, "bf16": 2, "int4": 3, "int8": 4}
+"""The library's code for each kind of weight (`checkpoint.weights.Kind`) that it multiplies with."""
 
 # Kernels choose their instructions at run time (src/dispatch.cpp), so the build is for any CPU of this kind. The two
 # warnings are gcc 12's about its own header.
@@ -29,7 +29,12 @@ _FLAGS = (
 class Matrix(ctypes.Structure):
     """Mirrors `axk1_matrix`."""
 
-    _fields_ = (("data", c_void_p), *((name, c_int32) for name in ("format", "out", "in", "unused")))
+    _fields_ = (
+        ("data", c_void_p),
+        *((name, c_int32) for name in ("format", "out", "in", "group")),
+        *((name, c_void_p) for name in ("scale", "zero")),
+        *((name, c_int32) for name in ("scale_format", "unused")),
+    )
 
 
 class Layer(ctypes.Structure):

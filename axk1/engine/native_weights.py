@@ -1,22 +1,26 @@
-"""A checkpoint's tensors as the native library wants them: pointers into the mapped files, small ones as float32.
+"""A checkpoint's weights as the native library wants them: pointers into the mapped files.
 
-Matrices are used where they lie; only norms, routers and selection biases are converted, since they are small and
-always computed in float32.
+Matrices are used where they lie. In memory of their own are only norms, routers and selection biases, which are small
+and always computed in float32; the up-projection of keys and values when it is quantised; zero points, unpacked; and
+8-bit floats, which become bfloat16.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from axk1.checkpoint import CheckpointError, CheckpointFolder, plan
-from axk1.checkpoint.tensorfile import DTYPE_BYTES
+from axk1.checkpoint import CheckpointFolder
+from axk1.checkpoint.floats import from_float32, to_float32
+from axk1.checkpoint.weights import Weight
 from axk1.engine.native_library import FORMATS, VERSION, Layer, Matrix, ModelSpec
 from axk1.engine.reference.attention import LATENT_NORM_EPS
-from axk1.engine.reference.weights import values
+from axk1.engine.reference.weights import planned, values
 from axk1.engine.rope import attention_factor, frequencies, softmax_scale
 
 __all__ = ["NativeWeights"]
@@ -29,11 +33,7 @@ class NativeWeights:
         self._folder = folder
         self._config = folder.config
         self._kept: list[object] = []
-        try:
-            present = {name: info.shape for name, info in folder.tensors.items()}
-            self._sources = plan(folder.config, present).sources
-        except CheckpointError as error:
-            raise CheckpointError(f"{folder.path}: {error}") from error
+        self._sources = planned(folder).sources
 
     def spec(self, blocks: int, block_size: int, threads: int) -> ModelSpec:
         """The whole model; CheckpointError for a tensor in a format that the library does not read."""
@@ -99,7 +99,7 @@ class NativeWeights:
         """(expert, first row) -> the tensor and the row in it where those rows of the fused parameter begin."""
         pieces = self._sources[name]
         if pieces[0].expert is None:
-            rows = self._folder.tensors[pieces[0].tensor].shape[1]
+            rows = pieces[0].shape[1]
             return lambda expert, row: (pieces[0].tensor, expert * rows + row)
         apart = {(piece.expert, piece.first_row): piece.tensor for piece in pieces}
         return lambda expert, row: (apart[expert, row], 0)
@@ -109,21 +109,48 @@ class NativeWeights:
         return self._part(piece.tensor, 0, *piece.shape)
 
     def _up_projection(self, name: str) -> Matrix:
-        """Read along its rows and along its columns, which the library does not do in float16: that is widened."""
+        """Read along its rows and along its columns, for which the library has float32 and bfloat16 alone."""
         (piece,) = self._sources[name]
-        if self._folder.tensors[piece.tensor].dtype != "F16":
-            return self._matrix(name)
-        return Matrix(self._floats(values(self._folder, piece.tensor)), FORMATS["F32"], *piece.shape, 0)
+        return self._decoded(piece.tensor, piece.shape, {"f32": "F32", "f16": "F32"})
 
     def _part(self, tensor: str, first_row: int, rows: int, columns: int) -> Matrix:
-        """Rows of a tensor, where they lie in the mapped file."""
-        info = self._folder.tensors[tensor]
-        if info.dtype not in FORMATS:
-            raise CheckpointError(f"{info.file}: tensor {tensor} has dtype {info.dtype}, wanted {', '.join(FORMATS)}")
-        mapped = np.frombuffer(self._folder.raw(tensor), np.uint8)
-        self._kept.append(mapped)
-        offset = first_row * columns * DTYPE_BYTES[info.dtype]
-        return Matrix(mapped.ctypes.data + offset, FORMATS[info.dtype], rows, columns, 0)
+        """Rows of a weight, where they lie in the mapped file."""
+        weight = self._folder.weight(tensor)
+        if weight.kind == "fp8_block":
+            return self._decoded(tensor, (rows, columns), {})
+        if weight.kind in ("int4", "int8"):
+            return self._integers(weight, rows, columns)
+        address = self._address(np.frombuffer(weight.values, np.uint8))
+        offset = first_row * columns * len(weight.values) // math.prod(weight.shape)
+        return Matrix(address + offset, FORMATS[weight.kind], rows, columns)
+
+    def _decoded(self, tensor: str, shape: tuple[int, ...], wide: Mapping[str, str]) -> Matrix:
+        """A weight in memory of its own: as it lies in bfloat16, widened where `wide` says so, else rounded to it."""
+        kind = self._folder.weight(tensor).kind
+        if kind == "bf16":
+            return self._part(tensor, 0, *shape)
+        dtype = wide.get(kind, "BF16")
+        stored = from_float32(values(self._folder, tensor), dtype)
+        return Matrix(self._address(np.ascontiguousarray(stored)), FORMATS[dtype.lower()], *shape)
+
+    def _integers(self, weight: Weight, rows: int, columns: int) -> Matrix:
+        assert weight.scale is not None
+        codes = np.frombuffer(weight.values, np.uint8)
+        if not weight.packed:  # plain int8: signed, and without the padding to whole words
+            signed = codes.reshape(rows, columns) ^ np.uint8(0x80)
+            codes = np.pad(signed, ((0, 0), (0, -columns % 4)))
+        zero = None if weight.zero_point is None else self._address(zero_points(weight, rows))
+        return Matrix(
+            *(self._address(np.ascontiguousarray(codes)), FORMATS[weight.kind], rows, columns),
+            *(weight.group_size or columns, *self._scales(weight, zero)),
+        )
+
+    def _scales(self, weight: Weight, zero: int | None) -> tuple[int, int | None, int]:
+        """The fields scale, zero, scale_format: bfloat16 as it lies, other types as float32."""
+        assert weight.scale is not None
+        if weight.scale_dtype == "BF16":
+            return self._address(np.frombuffer(weight.scale, np.uint16)), zero, FORMATS["bf16"]
+        return self._floats(to_float32(weight.scale, weight.scale_dtype)), zero, FORMATS["f32"]
 
     def _vector(self, name: str) -> int | None:
         """A small tensor as float32; None where no tensor gives it (a selection bias of zeros)."""
@@ -133,6 +160,22 @@ class NativeWeights:
         return self._floats(values(self._folder, piece.tensor))
 
     def _floats(self, numbers: NDArray[np.float32]) -> int:
-        kept = np.ascontiguousarray(numbers, np.float32)
-        self._kept.append(kept)
-        return kept.ctypes.data
+        return self._address(np.ascontiguousarray(numbers, np.float32))
+
+    def _address(self, array: NDArray[Any]) -> int:
+        """Where the array begins, which is kept from now on."""
+        self._kept.append(array)
+        return array.ctypes.data
+
+
+def zero_points(weight: Weight, rows: int) -> NDArray[np.uint8]:
+    """Unsigned, as codes are stored, [rows, groups]; files pack them down the rows, the first in the lowest bits."""
+    assert weight.zero_point is not None
+    groups = 1 if weight.group_size is None else weight.shape[1] // weight.group_size
+    if not weight.packed:
+        return np.frombuffer(weight.zero_point, np.uint8).reshape(rows, groups) ^ np.uint8(0x80)
+    bits = 4 if weight.kind == "int4" else 8
+    words_RG = np.frombuffer(weight.zero_point, "<u4").reshape(-1, groups)
+    shifts_P = np.arange(0, 32, bits, dtype=np.uint32)
+    spread_RPG = words_RG[:, None] >> shifts_P[:, None] & np.uint32((1 << bits) - 1)
+    return spread_RPG.reshape(-1, groups)[:rows].astype(np.uint8)

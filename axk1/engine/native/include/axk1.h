@@ -11,12 +11,14 @@
 extern "C" {
 #endif
 
-#define AXK1_VERSION 1
+#define AXK1_VERSION 2
 
 typedef enum {
     AXK1_F32 = 0,
     AXK1_F16 = 1,
     AXK1_BF16 = 2,
+    AXK1_INT4 = 3, /* codes + 8, two columns a byte, the even one in the low half; rows padded to 4 bytes */
+    AXK1_INT8 = 4, /* codes + 128; rows padded to 4 bytes */
 } axk1_format;
 
 /* A weight. `data` NULL: absent (a query without low rank, a dense layer's experts). */
@@ -25,6 +27,11 @@ typedef struct {
     int32_t format; /* axk1_format */
     int32_t out;    /* rows */
     int32_t in;     /* columns */
+    /* Of integer formats: weight = (code - zero) * scale. */
+    int32_t group;       /* columns that share a scale: 32, 64, 128 or more (at least `in`: the whole row) */
+    const void *scale;   /* [out, groups], F32 or BF16 by scale_format */
+    const uint8_t *zero; /* [out, groups], stored like the codes; NULL: the middle, 8 or 128 */
+    int32_t scale_format;
     int32_t unused;
 } axk1_matrix;
 

@@ -7,6 +7,9 @@
 
 namespace axk1 {
 
+static void narrow(const Kernels &, const float *x, int64_t n, float *to) { std::copy_n(x, n, to); }
+static void narrow(const Kernels &k, const float *x, int64_t n, bf16 *to) { k.to_bf16(x, n, to); }
+
 template <class E> void Forward<E>::attention(const axk1_layer &layer, int index, const Places &places) {
     int64_t n = places.tokens(), d = spec.hidden;
     normed(layer.input_norm, n);
@@ -29,12 +32,12 @@ template <class E> void Forward<E>::queries(const axk1_layer &layer, const Place
     if (layer.q_a.data) {
         int64_t rank = layer.q_a.out;
         float *latent = latent_.reserve(n * rank);
-        E *narrow = latent_e_.reserve(n * rank);
+        E *narrowed = latent_e_.reserve(n * rank);
         products<E>(pool, {{&layer.q_a, &rows_, latent, rank}, {&layer.kv_a, &rows_, joint, width_}});
-        latent_rows_.at.assign(n, nullptr);
+        latent_rows_.resize(n);
         pool.each(n, [&](int64_t t) {
             k.rms_norm(latent + t * rank, layer.q_a_norm, rank, spec.latent_norm_eps, latent + t * rank);
-            latent_rows_.at[t] = converted(k, latent + t * rank, rank, narrow + t * rank);
+            latent_rows_.set(k, t, latent + t * rank, rank, narrowed + t * rank);
         });
         products<E>(pool, {{&layer.q_b, &latent_rows_, q, wide}});
     } else {
@@ -53,8 +56,7 @@ template <class E> void Forward<E>::remember(const axk1_layer &layer, int index,
         k.rms_norm(joint, layer.kv_a_norm, spec.kv_rank, spec.latent_norm_eps, joint);
         rotate(joint + spec.kv_rank, places.position[t]);
         E *slot = cache(index) + places.slot(places.sequence[t], places.position[t]) * width_;
-        const E *from = converted(k, joint, width_, slot);
-        if (from != slot) std::copy(from, from + width_, slot);
+        narrow(k, joint, width_, slot);
     });
 }
 
@@ -75,8 +77,7 @@ template <class E> void Forward<E>::absorb(const axk1_layer &layer, int64_t n) {
         for (int64_t t = 0; t < n; t++) {
             float *row = out + t * all;
             std::copy_n(q + t * spec.heads * q_size + spec.nope, spec.rope, row + l);
-            const E *from = converted(k, row, width_, to + t * all + h * width_);
-            if (from != to + t * all + h * width_) std::copy_n(from, width_, to + t * all + h * width_);
+            narrow(k, row, width_, to + t * all + h * width_);
         }
     });
 }
@@ -174,15 +175,15 @@ template <class E> void Forward<E>::values(const axk1_layer &layer, int64_t n) {
     const Kernels &k = kernels();
     int64_t all = spec.heads * width_, l = spec.kv_rank, h_step = spec.nope + spec.value, wide = spec.heads * int64_t(spec.value);
     float *out = latent_.reserve(n * wide);
-    E *narrow = mixed_e_.reserve(n * all), *narrow_out = latent_e_.reserve(n * wide);
+    E *mixed = mixed_e_.reserve(n * all), *narrow_out = latent_e_.reserve(n * wide);
+    head_rows_.resize(n * spec.heads); // head by head
     pool.each(spec.heads, [&](int64_t h) {
-        std::vector<const E *> x(static_cast<size_t>(n));
-        for (int64_t t = 0; t < n; t++) x[t] = converted(k, mixed_.get() + t * all + h * width_, l, narrow + t * all + h * width_);
-        axk1_matrix up = layer.kv_b;
-        product(k, up, x.data(), n, h * h_step + spec.nope, (h + 1) * h_step, out + h * spec.value - (h * h_step + spec.nope), wide);
+        for (int64_t t = 0; t < n; t++) head_rows_.set(k, h * n + t, mixed_.get() + t * all + h * width_, l, mixed + t * all + h * width_);
+        int64_t first = h * h_step + spec.nope;
+        product(k, layer.kv_b, head_rows_, h * n, n, first, (h + 1) * h_step, out + h * spec.value - first, wide);
     });
-    latent_rows_.at.assign(n, nullptr);
-    pool.each(n, [&](int64_t t) { latent_rows_.at[t] = converted(k, out + t * wide, wide, narrow_out + t * wide); });
+    latent_rows_.resize(n);
+    pool.each(n, [&](int64_t t) { latent_rows_.set(k, t, out + t * wide, wide, narrow_out + t * wide); });
 }
 
 template class Forward<float>;

@@ -10,20 +10,24 @@
 namespace axk1 {
 
 template <class E> void Forward<E>::feed_forward(const axk1_layer &layer, int index, int64_t n) {
+    const axk1_matrix *own = layer.router ? experts[index].data() : nullptr;
     normed(layer.post_attention_norm, n);
-    if (layer.router) route(layer, n);
-    group(layer.router ? n : 0);
-    inner(layer, index);
-    outer(layer, index);
+    if (own) route(layer, n);
+    for (const axk1_matrix *one : {own, own ? own + 1 : nullptr, &layer.gate, &layer.up})
+        if (one) rows_.ready(pool, *one);
+    group(own ? n : 0);
+    inner(layer, own, n);
+    outer(layer, own, n);
     combine(layer, n);
 }
 
 template <class E> void Forward<E>::route(const axk1_layer &layer, int64_t n) {
-    axk1_matrix router{layer.router, AXK1_F32, spec.experts, spec.hidden, 0};
-    Rows<float> exact;
-    for (int64_t t = 0; t < n; t++) exact.at.push_back(normed_.get() + t * spec.hidden);
+    axk1_matrix router{};
+    router.data = layer.router, router.out = spec.experts, router.in = spec.hidden;
+    exact_rows_.resize(n);
+    exact_rows_.at = rows_.exact;
     float *scores = scores_.reserve(n * spec.experts);
-    products<float>(pool, {{&router, &exact, scores, spec.experts}});
+    products<float>(pool, {{&router, &exact_rows_, scores, spec.experts}});
     chosen_.resize(size_t(n * spec.experts_per_token));
     gate_.resize(chosen_.size());
     for (int64_t t = 0; t < n; t++) choose(layer.selection_bias, t);
@@ -62,7 +66,7 @@ template <class E> void Forward<E>::choose(const float *bias, int64_t token) {
     }
 }
 
-// Pairs of tokens and experts, sorted by expert; behind them, one pair a token for the shared (or dense) feed-forward.
+// Pairs of tokens and experts, sorted by expert.
 template <class E> void Forward<E>::group(int64_t n) {
     int64_t k = spec.experts_per_token, pairs = n * k;
     first_pair_.assign(size_t(spec.experts) + 1, 0);
@@ -74,63 +78,75 @@ template <class E> void Forward<E>::group(int64_t n) {
     }
     std::vector<int32_t> next(first_pair_.begin(), first_pair_.end() - 1);
     pair_of_.resize(size_t(pairs));
-    pair_rows_.resize(size_t(pairs) + rows_.at.size());
+    pair_token_.resize(size_t(pairs));
     for (int64_t i = 0; i < pairs; i++) {
         pair_of_[i] = next[chosen_[i]]++;
-        pair_rows_[pair_of_[i]] = rows_.at[i / k];
+        pair_token_[pair_of_[i]] = int32_t(i / k);
     }
-    std::copy(rows_.at.begin(), rows_.at.end(), pair_rows_.begin() + pairs);
+    pair_rows_.pick(rows_, pair_token_);
 }
 
 static constexpr int64_t INNER_ROWS = 32, OUTER_ROWS = 64; // rows of gate and up, and of down, that make a piece
 
-// Runs body(matrices, first pair, pairs, first row, last row) over the experts that have tokens and the shared one.
+// One piece of work on an expert, or on the shared one: its pairs (or all tokens) and a band of rows.
+struct Piece {
+    bool shared;
+    const axk1_matrix *three; // gate, up, down
+    int64_t start, count, first, last;
+};
+
+// body(piece) over the experts that have tokens, and over the shared one, `rows` rows of matrix `which` at a time.
 template <class Body>
-static void over(Pool &pool, const std::vector<int32_t> &busy, const std::vector<int32_t> &first, const axk1_matrix *experts, const axk1_matrix *shared,
-                 int64_t pairs, int64_t tokens, int which, int64_t rows, Body body) {
-    int64_t own = experts ? (experts[which].out + rows - 1) / rows : 0, common = (shared[which].out + rows - 1) / rows;
-    int64_t routed = int64_t(busy.size()) * own;
+static void over(Pool &pool, const std::vector<int32_t> &busy, const std::vector<int32_t> &first_pair, const axk1_matrix *own, const axk1_matrix *shared,
+                 int64_t tokens, int which, int64_t rows, Body body) {
+    int64_t each = own ? (own[which].out + rows - 1) / rows : 0, common = (shared[which].out + rows - 1) / rows;
+    int64_t routed = int64_t(busy.size()) * each;
     pool.each(routed + common, [&](int64_t i) {
         bool is_shared = i >= routed;
-        int64_t e = is_shared ? 0 : busy[i / own], at = (is_shared ? i - routed : i % own) * rows;
-        const axk1_matrix *three = is_shared ? shared : experts + 3 * e;
-        int64_t start = is_shared ? pairs : first[e], count = is_shared ? tokens : first[e + 1] - start;
-        body(three, start, count, at, std::min<int64_t>(at + rows, three[which].out));
+        int64_t e = is_shared ? 0 : busy[i / each], at = (is_shared ? i - routed : i % each) * rows;
+        const axk1_matrix *three = is_shared ? shared : own + 3 * e;
+        int64_t start = is_shared ? 0 : first_pair[e], count = is_shared ? tokens : first_pair[e + 1] - start;
+        body(Piece{is_shared, three, start, count, at, std::min<int64_t>(at + rows, three[which].out)});
     });
 }
 
-// hidden_ [pairs, F of the widest]: silu(gate x) * (up x).
-template <class E> void Forward<E>::inner(const axk1_layer &layer, int index) {
+// routed_ and shared_: silu(gate x) * (up x) of every pair, and of every token.
+template <class E> void Forward<E>::inner(const axk1_layer &layer, const axk1_matrix *own, int64_t n) {
     const Kernels &k = kernels();
-    const axk1_matrix *own = layer.router ? experts[index].data() : nullptr, shared[3] = {layer.gate, layer.up, layer.down};
-    int64_t n = int64_t(rows_.at.size()), pairs = layer.router ? n * spec.experts_per_token : 0;
-    int64_t wide = std::max<int64_t>(layer.gate.out, own ? own[0].out : 0);
+    const axk1_matrix shared[3] = {layer.gate, layer.up, layer.down};
+    int64_t pairs = pair_rows_.size(), wide = std::max<int64_t>(layer.gate.out, own ? own[0].out : 0);
     float *hidden = hidden_.reserve((pairs + n) * wide);
     E *narrow = hidden_e_.reserve((pairs + n) * wide);
-    over(pool, busy_, first_pair_, own, shared, pairs, n, 0, INNER_ROWS, [&](const axk1_matrix *three, int64_t start, int64_t count, int64_t first, int64_t last) {
+    over(pool, busy_, first_pair_, own, shared, n, 0, INNER_ROWS, [&](const Piece &p) {
         thread_local std::vector<float> scratch;
-        scratch.resize(size_t(2 * count * INNER_ROWS));
-        float *gate = scratch.data() - first, *up = gate + count * INNER_ROWS;
-        product(k, three[0], pair_rows_.data() + start, count, first, last, gate, INNER_ROWS);
-        product(k, three[1], pair_rows_.data() + start, count, first, last, up, INNER_ROWS);
-        for (int64_t i = 0; i < count; i++) {
-            int64_t at = (start + i) * wide + first;
-            k.swiglu(gate + i * INNER_ROWS + first, up + i * INNER_ROWS + first, last - first, hidden + at);
-            converted(k, hidden + at, last - first, narrow + at);
+        scratch.resize(size_t(2 * p.count * INNER_ROWS));
+        float *gate = scratch.data() - p.first, *up = gate + p.count * INNER_ROWS;
+        const Rows<E> &x = p.shared ? rows_ : pair_rows_;
+        product(k, p.three[0], x, p.start, p.count, p.first, p.last, gate, INNER_ROWS);
+        product(k, p.three[1], x, p.start, p.count, p.first, p.last, up, INNER_ROWS);
+        for (int64_t i = 0; i < p.count; i++) {
+            int64_t at = ((p.shared ? pairs : 0) + p.start + i) * wide + p.first, from = i * INNER_ROWS + p.first;
+            k.swiglu(gate + from, up + from, p.last - p.first, hidden + at);
         }
     });
-    hidden_rows_.resize(size_t(pairs + n));
-    for (int64_t p = 0; p < pairs + n; p++) hidden_rows_[p] = sizeof(E) == 4 ? reinterpret_cast<const E *>(hidden + p * wide) : narrow + p * wide;
+    routed_.resize(pairs);
+    shared_.resize(n);
+    pool.each(pairs + n, [&](int64_t i) {
+        if (i < pairs) routed_.set(k, i, hidden + i * wide, own[0].out, narrow + i * wide);
+        else shared_.set(k, i - pairs, hidden + i * wide, layer.gate.out, narrow + i * wide);
+    });
+    if (own) routed_.ready(pool, own[2]);
+    shared_.ready(pool, layer.down);
 }
 
-// out_ [pairs, D].
-template <class E> void Forward<E>::outer(const axk1_layer &layer, int index) {
+// out_ [pairs, then tokens, D].
+template <class E> void Forward<E>::outer(const axk1_layer &layer, const axk1_matrix *own, int64_t n) {
     const Kernels &k = kernels();
-    const axk1_matrix *own = layer.router ? experts[index].data() : nullptr, shared[3] = {layer.gate, layer.up, layer.down};
-    int64_t n = int64_t(rows_.at.size()), pairs = layer.router ? n * spec.experts_per_token : 0, d = spec.hidden;
+    const axk1_matrix shared[3] = {layer.gate, layer.up, layer.down};
+    int64_t pairs = pair_rows_.size(), d = spec.hidden;
     float *out = out_.reserve((pairs + n) * d);
-    over(pool, busy_, first_pair_, own, shared, pairs, n, 2, OUTER_ROWS, [&](const axk1_matrix *three, int64_t start, int64_t count, int64_t first, int64_t last) {
-        product(k, three[2], hidden_rows_.data() + start, count, first, last, out + start * d, d);
+    over(pool, busy_, first_pair_, own, shared, n, 2, OUTER_ROWS, [&](const Piece &p) {
+        product(k, p.three[2], p.shared ? shared_ : routed_, p.start, p.count, p.first, p.last, out + ((p.shared ? pairs : 0) + p.start) * d, d);
     });
 }
 

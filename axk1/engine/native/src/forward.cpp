@@ -42,10 +42,10 @@ template <class E> void Forward<E>::forward(const axk1_batch &batch, bool logits
     int64_t d = spec.hidden;
     float *states = logits ? normed_.reserve(batch.n_wanted * d) : out;
     E *rows = normed_e_.reserve(batch.n_wanted * d);
-    rows_.at.clear();
+    rows_.resize(batch.n_wanted);
     for (int64_t i = 0; i < batch.n_wanted; i++) {
         k.rms_norm(x_.get() + batch.wanted[i] * d, spec.final_norm, d, spec.norm_eps, states + i * d);
-        if (logits) rows_.at.push_back(converted(k, states + i * d, d, reinterpret_cast<E *>(rows) + i * d));
+        rows_.set(k, i, states + i * d, d, rows + i * d);
     }
     if (logits) products<E>(pool, {{&spec.head, &rows_, out, spec.vocab}});
 }
@@ -61,10 +61,10 @@ template <class E> void Forward<E>::normed(const float *weight, int64_t n) {
     int64_t d = spec.hidden;
     float *to = normed_.reserve(n * d);
     E *narrow = normed_e_.reserve(n * d);
-    rows_.at.assign(n, nullptr);
+    rows_.resize(n);
     pool.each(n, [&](int64_t t) {
         k.rms_norm(x_.get() + t * d, weight, d, spec.norm_eps, to + t * d);
-        rows_.at[t] = converted(k, to + t * d, d, narrow + t * d);
+        rows_.set(k, t, to + t * d, d, narrow + t * d);
     });
 }
 

@@ -34,8 +34,8 @@ template <class E> class Forward : public Model {
     void route(const axk1_layer &layer, int64_t n);
     void choose(const float *bias, int64_t token);
     void group(int64_t n);
-    void inner(const axk1_layer &layer, int index);
-    void outer(const axk1_layer &layer, int index);
+    void inner(const axk1_layer &layer, const axk1_matrix *own, int64_t n);
+    void outer(const axk1_layer &layer, const axk1_matrix *own, int64_t n);
     void combine(const axk1_layer &layer, int64_t n);
     // Normed rows of x, in E, and as floats in normed_.
     void normed(const float *weight, int64_t n);
@@ -46,13 +46,13 @@ template <class E> class Forward : public Model {
     Buffer<E> cache_;
     Buffer<float> x_, normed_, latent_, q_, joint_, mixed_, out_, logits_, hidden_, scores_;
     Buffer<E> normed_e_, latent_e_, q_e_, mixed_e_, hidden_e_;
-    Rows<E> rows_, latent_rows_;
+    Rows<E> rows_, latent_rows_, head_rows_;
+    Rows<float> exact_rows_;
 
-    // Experts: pair p is (token pair_token_[p], gate value pair_weight_[p]); pairs lie sorted by expert.
-    std::vector<int32_t> chosen_, first_pair_, pair_token_, pair_of_;
-    std::vector<float> gate_, pair_weight_;
-    std::vector<int32_t> busy_; // experts that have tokens
-    std::vector<const E *> pair_rows_, hidden_rows_;
+    // Experts: pairs of a token and one of its experts lie sorted by expert, those of e from first_pair_[e] on.
+    std::vector<int32_t> chosen_, first_pair_, pair_of_, pair_token_, busy_; // busy_: experts that have tokens
+    std::vector<float> gate_;
+    Rows<E> pair_rows_, routed_, shared_; // inputs of the pairs; hidden values of the pairs, and of every token
 };
 
 } // namespace axk1

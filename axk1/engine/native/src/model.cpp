@@ -21,6 +21,12 @@ static void need(bool ok, const char *what) {
     if (!ok) throw std::invalid_argument(what);
 }
 
+// Scales must cover whole lanes, and blocks whole groups or the other way round.
+static bool fits(const axk1_matrix &w) {
+    bool whole = w.group >= w.in, known = w.group == 32 || w.group == 64 || (w.group > 0 && w.group % 128 == 0);
+    return w.scale && (w.scale_format == AXK1_F32 || w.scale_format == AXK1_BF16) && (whole || (known && w.in % w.group == 0));
+}
+
 static std::vector<axk1_matrix> matrices(const axk1_model_spec &s) {
     std::vector<axk1_matrix> all{s.embedding, s.head};
     for (int i = 0; i < s.layers; i++) {
@@ -39,10 +45,12 @@ std::unique_ptr<Model> make_model(const axk1_model_spec &s) {
     bool half = true;
     for (auto &one : matrices(s)) {
         need(one.data && one.out > 0 && one.in > 0, "a matrix is missing");
-        need(one.format == AXK1_F32 || one.format == AXK1_F16 || one.format == AXK1_BF16, "a matrix has an unknown format");
-        half = half && one.format == AXK1_BF16;
+        need(one.format >= AXK1_F32 && one.format <= AXK1_INT8, "a matrix has an unknown format");
+        need(!is_integer(one) || fits(one), "an integer matrix has a group that this library does not know");
+        half = half && (one.format == AXK1_BF16 || is_integer(one));
     }
-    for (int i = 0; i < s.layers; i++) need(s.layer[i].kv_b.format != AXK1_F16, "kv_b must be float32 or bfloat16");
+    need(!is_integer(s.embedding), "the embedding must be of floats");
+    for (int i = 0; i < s.layers; i++) need(s.layer[i].kv_b.format == AXK1_F32 || s.layer[i].kv_b.format == AXK1_BF16, "kv_b must be float32 or bfloat16");
     if (half) return std::make_unique<Forward<bf16>>(s);
     return std::make_unique<Forward<float>>(s);
 }
@@ -83,15 +91,17 @@ int32_t axk1_matmul(const axk1_matrix *weight, const float *x, int32_t rows, flo
     using namespace axk1;
     Pool pool(threads);
     const Kernels &k = kernels();
+    int64_t columns = weight->in;
     if (weight->format == AXK1_BF16) {
-        std::vector<bf16> narrow(size_t(rows) * weight->in);
-        k.to_bf16(x, int64_t(narrow.size()), narrow.data());
+        std::vector<bf16> narrow(size_t(rows * columns));
         Rows<bf16> list;
-        for (int32_t i = 0; i < rows; i++) list.at.push_back(narrow.data() + int64_t(i) * weight->in);
+        list.resize(rows);
+        for (int64_t i = 0; i < rows; i++) list.set(k, i, x + i * columns, columns, narrow.data() + i * columns);
         products<bf16>(pool, {{weight, &list, out, weight->out}});
     } else {
         Rows<float> list;
-        for (int32_t i = 0; i < rows; i++) list.at.push_back(x + int64_t(i) * weight->in);
+        list.resize(rows);
+        for (int64_t i = 0; i < rows; i++) list.set(k, i, x + i * columns, columns, nullptr);
         products<float>(pool, {{weight, &list, out, weight->out}});
     }
     return 0;

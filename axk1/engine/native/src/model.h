@@ -31,21 +31,41 @@ template <class T> class Buffer {
     int64_t size_ = 0;
 };
 
-// Rows of activations as the products want them: E is float, or bf16 where every matrix is.
-template <class E> struct Rows {
+// Rows of activations in the forms that products ask for: as floats, in E (float, or bf16 where every plain matrix is),
+// and, once `ready` for an integer matrix, in int8. Rows may be picked from another list: they are pointers.
+template <class E> class Rows {
+  public:
+    int64_t size() const { return int64_t(exact.size()); }
+    void resize(int64_t n) {
+        exact.assign(size_t(n), nullptr), at.assign(size_t(n), nullptr);
+        four.clear(), eight.clear();
+    }
+    void set(const Kernels &k, int64_t i, const float *row, int64_t columns, E *narrow);
+    void pick(const Rows &from, const std::vector<int32_t> &which);
+    // Quantises the rows if `w` is of integers and they are not yet.
+    void ready(Pool &pool, const axk1_matrix &w);
+
+    std::vector<const float *> exact;
     std::vector<const E *> at;
-    const E *const *data() const { return at.data(); }
-    int64_t size() const { return int64_t(at.size()); }
+    std::vector<IntRow> four, eight;
+
+  private:
+    void quantise(Pool &pool, int64_t columns, int bits, std::vector<IntRow> &rows);
+    Buffer<int8_t> values_[2];
+    Buffer<float> scales_[2];
+    Buffer<int32_t> sums_[2];
 };
 
-// x = rows of E -> float: out[m, n] for the rows [first, last) of the matrix, written from column `first` on.
-void product(const Kernels &k, const axk1_matrix &w, const float *const *x, int64_t m, int64_t first, int64_t last, float *out, int64_t out_step);
-void product(const Kernels &k, const axk1_matrix &w, const bf16 *const *x, int64_t m, int64_t first, int64_t last, float *out, int64_t out_step);
+inline bool is_integer(const axk1_matrix &w) { return w.format == AXK1_INT4 || w.format == AXK1_INT8; }
+
+// out[m, n] = rows start .. start + m of x times the rows [first, last) of w, written from column `first` on.
+template <class E>
+void product(const Kernels &k, const axk1_matrix &w, const Rows<E> &x, int64_t start, int64_t m, int64_t first, int64_t last, float *out, int64_t out_step);
 
 // Several products of one loop, so that threads meet once.
 template <class E> struct Product {
     const axk1_matrix *weight;
-    const Rows<E> *x;
+    Rows<E> *x;
     float *out;
     int64_t out_step;
 };
@@ -66,13 +86,6 @@ class Model {
 };
 
 std::unique_ptr<Model> make_model(const axk1_model_spec &spec); // throws std::invalid_argument with the reason
-
-// Float rows in the format of the products. For E = float it is the row itself.
-inline const float *converted(const Kernels &, const float *x, int64_t, float *) { return x; }
-inline const bf16 *converted(const Kernels &k, const float *x, int64_t n, bf16 *to) {
-    k.to_bf16(x, n, to);
-    return to;
-}
 
 } // namespace axk1
 

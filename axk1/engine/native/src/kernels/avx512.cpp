@@ -208,8 +208,14 @@ void row_to_bf16(const float *x, int64_t n, bf16 *out) {
 
 } // namespace
 
+// in avx512_int.cpp
+void avx512_dots_int4(const IntRow *, int64_t, const IntMatrix &, int64_t, int64_t, float *, int64_t);
+void avx512_dots_int8(const IntRow *, int64_t, const IntMatrix &, int64_t, int64_t, float *, int64_t);
+void avx512_quantise_row(const float *, int64_t, int, int8_t *, float *, int32_t *);
+
 const Kernels avx512_kernels = {
     "avx512", dots<F32>, dots<F16>, dots<F32Bf16>, dots<Bf16>, mix<float>, mix<bf16>, row_to_bf16, rms_norm, swiglu, exp_sum, largest, scale, add,
+    {avx512_dots_int4, avx512_dots_int8, avx512_quantise_row},
 };
 
 } // namespace axk1

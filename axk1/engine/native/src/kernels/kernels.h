@@ -4,6 +4,8 @@
 #pragma once
 #include <cstdint>
 
+#include "quantised.h"
+
 namespace axk1 {
 
 using bf16 = uint16_t;
@@ -15,6 +17,15 @@ template <class X, class W> using Dots = void (*)(const X *const *x, int64_t m, 
 
 // out[i * out_step + j] += sum over s of p[i * p_step + s] * c[s * c_step + j], for i < m, j < l.
 template <class C> using Mix = void (*)(const float *p, int64_t p_step, int64_t m, const C *c, int64_t c_step, int64_t s, int64_t l, float *out, int64_t out_step);
+
+// out[i * out_step + j] = row i of x times row (row + j) of w, for i < m, j < n.
+using IntDots = void (*)(const IntRow *x, int64_t m, const IntMatrix &w, int64_t row, int64_t n, float *out, int64_t out_step);
+
+struct IntKernels {
+    IntDots dots_int4, dots_int8;
+    // Fills blocks(columns, bits) blocks: 128 or 64 values, 16 scales and 16 sums each.
+    void (*quantise_row)(const float *x, int64_t columns, int bits, int8_t *value, float *scale, int32_t *sum);
+};
 
 struct Kernels {
     const char *name;
@@ -34,11 +45,12 @@ struct Kernels {
     float (*largest)(const float *x, int64_t n);
     void (*scale)(float *x, int64_t n, float factor);
     void (*add)(float *x, const float *y, int64_t n, float factor); // x += factor * y
+    IntKernels ints;
 };
 
 extern const Kernels scalar_kernels;
 #if defined(__x86_64__)
-extern const Kernels avx512_kernels; // AVX-512 F, BW, VL, DQ and BF16
+extern const Kernels avx512_kernels; // AVX-512 F, BW, VL, DQ, BF16 and VNNI
 #endif
 
 const Kernels &kernels();           // the fastest that this CPU runs, or the one that was forced

@@ -4,6 +4,7 @@
 namespace axk1 {
 namespace {
 
+#include "quantise_row.inl"
 #include "rows.inl"
 
 inline float value(float x) { return x; }
@@ -25,12 +26,32 @@ void mix(const float *p, int64_t p_step, int64_t m, const C *c, int64_t c_step, 
             for (int64_t j = 0; j < l; j++) out[i * out_step + j] += p[i * p_step + t] * of_c(c[t * c_step + j]);
 }
 
+float scale_of(const IntMatrix &w, int64_t at) { return w.wide_scale ? static_cast<const float *>(w.scale)[at] : from_bf16(static_cast<const bf16 *>(w.scale)[at]); }
+
+template <int BITS> void int_dots(const IntRow *x, int64_t m, const IntMatrix &w, int64_t row, int64_t n, float *out, int64_t out_step) {
+    const int64_t wide = block_columns(BITS), lane = wide / 16;
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            float total = 0;
+            const uint8_t *codes = w.codes + (row + j) * w.row_bytes;
+            for (int64_t column = 0; column < w.columns; column++) {
+                int64_t at = (row + j) * w.groups + column / w.group, within = column % wide;
+                int32_t code = BITS == 8 ? codes[column] : codes[column / 2] >> (column % 2 * 4) & 15;
+                int32_t zero = w.zero ? w.zero[at] : 1 << (BITS - 1);
+                int32_t value = x[i].value[column - within + (BITS == 4 ? within / 2 + within % 2 * 64 : within)];
+                total += float((code - zero) * value) * scale_of(w, at) * x[i].scale[column / wide * 16 + within / lane];
+            }
+            out[i * out_step + j] = total;
+        }
+}
+
 } // namespace
 
 const Kernels scalar_kernels = {
     "scalar", dots<float, float, value, value>, dots<float, f16, value, from_f16>,
     dots<float, bf16, value, from_bf16>, dots<bf16, bf16, from_bf16, from_bf16>,
     mix<float, value>, mix<bf16, from_bf16>, row_to_bf16, rms_norm, swiglu, exp_sum, largest, scale, add,
+    {int_dots<4>, int_dots<8>, quantise_row},
 };
 
 } // namespace axk1
