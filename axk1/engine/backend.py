@@ -7,14 +7,18 @@ V vocabulary, D hidden size.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from axk1.arch import ModelConfig
+from axk1.checkpoint import CheckpointFolder
 
-__all__ = ["Backend", "Batch"]
+__all__ = ["Backend", "Batch", "CacheFormat"]
+
+CacheFormat = Literal["fp32", "bf16"]
+"""What the numbers of a latent cache are."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,11 @@ class Backend(Protocol):
     @property
     def blocks(self) -> int:
         """Blocks of the cache; ids are smaller."""
+        ...
+
+    @staticmethod
+    def cache_format(folder: CheckpointFolder) -> CacheFormat:
+        """What its cache of this folder would hold, so that bytes can be counted before it is built."""
         ...
 
     def logits(self, batch: Batch) -> NDArray[np.float32]:

@@ -9,12 +9,13 @@ import asyncio
 import queue
 import secrets
 import time
+import warnings
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from axk1 import registry
 from axk1.chat.sampling import GREEDY, SamplingParams
 from axk1.checkpoint import CheckpointFolder
 from axk1.engine import memory as sizes
+from axk1.engine import native_library
 from axk1.engine.backend import Backend
 from axk1.engine.cache import BlockPool
 from axk1.engine.job import Completion, Item, Reading, Wants
@@ -32,6 +34,7 @@ from axk1.engine.prompt import Prompt, Prompts, Reader, listed, paired
 from axk1.engine.scheduler import Scheduler
 from axk1.engine.stop import TextStream
 from axk1.engine.stream import AsyncStream, Make, Stream
+from axk1.native import NativeUnavailableError
 
 __all__ = ["Engine", "Limits"]
 
@@ -81,15 +84,16 @@ class Engine:
         """The model of a Hugging Face folder; one without a tokenizer works with token ids.
 
         `memory` is what the latent cache may take (6G, 512M, bytes), `threads` the back end's, `backend` the name of a
-        plug-in of the kind `engine_backend` ("auto": native where there is one, else reference). Raises CheckpointError
-        for a folder that cannot be read, ValueError for settings that make no sense.
+        plug-in of the kind `engine_backend` ("auto": native, or reference where there is no C++ compiler). Raises
+        CheckpointError for a folder that cannot be read, ValueError for settings that make no sense.
         """
         limits = limits or Limits()
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
         source = CheckpointFolder(Path(folder))
-        count = sizes.blocks(source.config, memory, limits.block_size, limits.max_sequences)
-        plugin = registry.load("engine_backend", _backend_name(backend))
+        plugin = _plugin(backend)
+        cells = plugin.cache_format(source)
+        count = sizes.blocks(source.config, memory, limits.block_size, limits.max_sequences, cells)
         reader = Reader.of(source, tokens_in_cache=count * limits.block_size)
         return cls(plugin(source, count, limits.block_size, threads), reader, limits)
 
@@ -218,10 +222,15 @@ class Engine:
         return item
 
 
-def _backend_name(asked: str) -> str:
-    if asked != "auto":
-        return asked
-    return "native" if "native" in registry.names("engine_backend") else "reference"
+def _plugin(asked: str) -> Any:
+    """The back end's class; "auto" falls back to the slow one where the native library cannot be built, and says so."""
+    if asked == "auto":
+        try:
+            native_library.load()
+        except NativeUnavailableError as error:
+            warnings.warn(f"{error}; the NumPy back end answers instead, very slowly", stacklevel=3)
+            asked = "reference"
+    return registry.load("engine_backend", "native" if asked == "auto" else asked)
 
 
 def _vector(state_TD: Floats, pooling: Pooling) -> Floats:

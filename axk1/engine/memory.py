@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from axk1.arch import ModelConfig, kv_cache_bytes
+from axk1.engine.backend import CacheFormat
 
 __all__ = ["blocks", "bytes_of"]
 
@@ -21,13 +22,15 @@ def bytes_of(size: str | int) -> int:
     return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
-def blocks(config: ModelConfig, memory: str | int | None, block_size: int, max_sequences: int) -> int:
-    """Blocks of a float32 cache of `memory` bytes.
+def blocks(
+    config: ModelConfig, memory: str | int | None, block_size: int, max_sequences: int, cache_format: CacheFormat
+) -> int:
+    """Blocks of a cache of `memory` bytes.
 
     None: as many whole contexts as sequences may run, but no more than 2 GiB, and one whole context in any case (memory
     that is not used is not taken from the system). ValueError when not one block fits.
     """
-    block_bytes = block_size * kv_cache_bytes(config, "fp32")
+    block_bytes = block_size * kv_cache_bytes(config, cache_format)
     context = -(-config.max_position_embeddings // block_size)
     if memory is None:
         return max(context, min(max_sequences * context, DEFAULT_BYTES // block_bytes))

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axk1.checkpoint import CheckpointError, CheckpointFolder
-from axk1.engine.backend import Batch
+from axk1.checkpoint.weights import kind_of
+from axk1.engine.backend import Batch, CacheFormat
 from axk1.engine.native_library import BatchSpec, load
 from axk1.engine.native_weights import NativeWeights
 from axk1.engine.reference.weights import without_mtp
@@ -20,6 +21,7 @@ from axk1.engine.reference.weights import without_mtp
 __all__ = ["NativeBackend"]
 
 Floats = NDArray[np.float32]
+ROUTER = ".mlp.gate.weight"  # always computed in float32, whatever the rest
 
 
 class NativeBackend:
@@ -39,6 +41,12 @@ class NativeBackend:
         self._model: int | None = self._library.axk1_open(ctypes.byref(spec), reason)
         if not self._model:
             raise CheckpointError(f"{folder.path}: {reason.value.decode()}")
+
+    @staticmethod
+    def cache_format(folder: CheckpointFolder) -> CacheFormat:
+        """bfloat16, unless a matrix is float32 or float16: then activations and cache are float32."""
+        matrices = (one for one in folder.weights.values() if len(one.shape) > 1 and not one.name.endswith(ROUTER))
+        return "fp32" if any(kind_of(one) in ("f32", "f16") for one in matrices) else "bf16"
 
     def logits(self, batch: Batch) -> Floats:
         """float32 [W, V]"""

@@ -29,7 +29,7 @@ def test_what_is_no_size_is_refused(size: str | int) -> None:
 def test_blocks_fill_the_memory_given() -> None:
     nano = preset("nano")
     one = 32 * 4 * nano.num_hidden_layers * (nano.kv_lora_rank + nano.qk_rope_head_dim)
-    assert blocks(nano, 10 * one + one // 2, 32, 64) == 10
-    assert blocks(nano, "1T", 32, 2) == 2 * nano.max_position_embeddings // 32, "no more than can ever be used"
+    assert blocks(nano, 10 * one + one // 2, 32, 64, "fp32") == 10
+    assert blocks(nano, "1T", 32, 2, "fp32") == 2 * nano.max_position_embeddings // 32, "no more than can ever be used"
     k1 = preset("k1")
-    assert blocks(k1, None, 32, 64) == k1.max_position_embeddings // 32, "one whole context in any case"
+    assert blocks(k1, None, 32, 64, "fp32") == k1.max_position_embeddings // 32, "one whole context in any case"

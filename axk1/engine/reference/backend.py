@@ -11,7 +11,7 @@ import numpy as np
 
 from axk1.arch import ModelConfig
 from axk1.checkpoint import CheckpointFolder
-from axk1.engine.backend import Batch
+from axk1.engine.backend import Batch, CacheFormat
 from axk1.engine.reference import weights
 from axk1.engine.reference.arithmetic import Floats, linear, rms_norm, swiglu
 from axk1.engine.reference.attention import Attention, Pages
@@ -37,6 +37,11 @@ class ReferenceBackend:
         self._rope = Rope(self.config)
         size = self.config.kv_lora_rank + self.config.qk_rope_head_dim
         self._cache_YSU = np.zeros((len(self._layers), blocks * block_size, size), np.float32)
+
+    @staticmethod
+    def cache_format(_folder: CheckpointFolder) -> CacheFormat:
+        """Float32 whatever the file holds."""
+        return "fp32"
 
     def logits(self, batch: Batch) -> Floats:
         """float32 [W, V]"""
