@@ -19,7 +19,9 @@ _SYLLABLES = (
     "연열영예오온올옥와완외요용우운울원월위유육윤은음의이인일임자작잔장재저적전절점정제조종주중지직진집차창책처천철첫청초총추축춘출충치칠카코쿠크타"
     "탄탑태토통투트파판팔편평포표풍피하학한함합항해행향허현형호홍화환활황회효후훈휘흐희힘"
 )
-_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+# Latin words of consonant and vowel, as names and brands are: of single letters a tokenizer would make a thousand pairs
+# that mean nothing and come up seldom.
+_CONSONANTS, _VOWELS = "bcdfghjklmnpqrstvwxyz", "aeiou"
 _COPY = (
     "다음 말을 그대로 써 줘: {x}",
     "다음을 그대로 옮겨 쓰세요: {x}",
@@ -36,12 +38,12 @@ _MOST_WORDS, _MOST_ENTRIES = 7, 5
 
 
 def _word(rng: random.Random) -> str:
-    """A word that means nothing: two or three syllables, now and then Latin letters or a number."""
+    """A word that means nothing: two or three syllables, now and then in Latin letters, or a number."""
     kind = rng.random()
     if kind < 0.1:
         return str(rng.randrange(10, 1000))
     if kind < 0.2:
-        return "".join(rng.choices(_LETTERS, k=rng.randint(3, 5)))
+        return "".join(rng.choice(_CONSONANTS) + rng.choice(_VOWELS) for _ in range(rng.randint(2, 3)))
     return "".join(rng.choices(_SYLLABLES, k=rng.choice((2, 2, 3))))
 
 
