@@ -59,13 +59,13 @@ FAMILIES: Mapping[str, Family] = {family.name: family for family in _ALL}
 # How often each family is drawn, beside 1 for those not named here: what needs many examples to be learned comes often.
 _OFTEN = {
     "sum2": 4.0,
-    "drill": 1.5,
     "arithmetic": 1.5,
     "chain": 2.0,
     "word1": 1.5,
-    "word2": 3.5,
+    "word2": 4.0,
+    "dates": 1.5,
     "copy": 4.0,
-    "lookup": 3.0,
+    "lookup": 4.0,
     "tools": 4.0,
     "tools_none": 1.5,
     "tools_en": 1.5,
