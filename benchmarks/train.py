@@ -13,17 +13,17 @@ figures to benchmarks/results/train.jsonl.
 from __future__ import annotations
 
 import argparse
-import ctypes.util
 import json
 import os
 import statistics
-import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import contest
 import machine
 import torch
+from contest import Contender
 from serving import BATCH, SEQ_LEN
 from train_ours import same_active_dense
 
@@ -54,45 +54,15 @@ def our_format() -> str:
 
 def command(contender: str, name: str) -> list[str]:
     if contender == "transformers":
-        return [str(HERE / "train_transformers.py"), name, PEER_FORMAT[name]]
-    return [str(HERE / "train_ours.py"), "dense" if contender == "dense" else "sparse", name]
-
-
-def start(contender: str, name: str, threads: int) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_PROC_BIND": "true"}
-    allocator = ctypes.util.find_library("tcmalloc_minimal")
-    if contender == "transformers" and allocator:
-        environment["LD_PRELOAD"] = allocator
-    child = subprocess.Popen(
-        [sys.executable, *command(contender, name)],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert child.stdout is not None
-    if child.stdout.readline().strip() != "ready":
-        raise SystemExit(f"{contender} did not start")
-    return child
-
-
-def one_step(child: subprocess.Popen[str]) -> float:
-    assert child.stdin is not None
-    assert child.stdout is not None
-    child.stdin.write("step\n")
-    child.stdin.flush()
-    return float(child.stdout.readline())
+        return [sys.executable, str(HERE / "train_transformers.py"), name, PEER_FORMAT[name]]
+    return [sys.executable, str(HERE / "train_ours.py"), "dense" if contender == "dense" else "sparse", name]
 
 
 def compare(name: str, contenders: list[str], rounds: int, threads: int) -> list[Result]:
-    children = {contender: start(contender, name, threads) for contender in contenders}
-    seconds: dict[str, list[float]] = {contender: [] for contender in contenders}
-    for _ in range(rounds):
-        for contender, child in children.items():
-            seconds[contender].append(one_step(child))
+    children = {one: Contender(command(one, name), threads, tcmalloc=one == "transformers") for one in contenders}
+    seconds = contest.rounds(children, "step", rounds)
     for child in children.values():
-        child.terminate()
-        child.wait()
+        child.close()
     peaks = machine.peaks()
     shown = ", ".join(f"{key} {value:g}" for key, value in peaks.items())
     print(f"\n{name}: {BATCH[name]} x {SEQ_LEN} tokens a step; {shown}")

@@ -13,7 +13,7 @@ Places::Places(const axk1_batch &batch_, int32_t block_size_) : batch(batch_), b
         }
 }
 
-static void widen(const axk1_matrix &w, int64_t row, float *out) {
+static void look_up(const axk1_matrix &w, int64_t row, float *out) {
     for (int64_t i = 0, at = row * w.in; i < w.in; i++, at++)
         out[i] = w.format == AXK1_F32   ? static_cast<const float *>(w.data)[at]
                  : w.format == AXK1_F16 ? from_f16(static_cast<const f16 *>(w.data)[at])
@@ -26,14 +26,16 @@ template <class E> Forward<E>::Forward(const axk1_model_spec &s) : Model(s), wid
 
 template <class E> int64_t Forward<E>::bytes() const {
     int64_t floats = 0, elements = 0;
-    for (auto *one : {&x_, &normed_, &latent_, &q_, &joint_, &mixed_, &out_, &logits_, &hidden_, &scores_}) floats += one->bytes();
-    for (auto *one : {&cache_, &normed_e_, &latent_e_, &q_e_, &mixed_e_, &hidden_e_}) elements += one->bytes();
+    for (auto *one : {&x_, &normed_, &latent_, &q_, &joint_, &mixed_, &values_, &out_, &hidden_, &scores_, &angles_}) floats += one->bytes();
+    for (auto *one : {&cache_, &normed_e_, &latent_e_, &q_e_, &mixed_e_, &hidden_e_, &keys_, &expanded_}) elements += one->bytes();
     return floats + elements;
 }
 
 template <class E> void Forward<E>::forward(const axk1_batch &batch, bool logits, float *out) {
     Places places(batch, spec.block_size);
     embed(places);
+    turn(places);
+    divide(places);
     for (int index = 0; index < spec.layers; index++) {
         attention(layers[index], index, places);
         feed_forward(layers[index], index, places.tokens());
@@ -53,7 +55,7 @@ template <class E> void Forward<E>::forward(const axk1_batch &batch, bool logits
 template <class E> void Forward<E>::embed(const Places &places) {
     int64_t d = spec.hidden;
     float *x = x_.reserve(places.tokens() * d);
-    for (int64_t t = 0; t < places.tokens(); t++) widen(spec.embedding, places.batch.tokens[t], x + t * d);
+    for (int64_t t = 0; t < places.tokens(); t++) look_up(spec.embedding, places.batch.tokens[t], x + t * d);
 }
 
 template <class E> void Forward<E>::normed(const float *weight, int64_t n) {
@@ -68,13 +70,25 @@ template <class E> void Forward<E>::normed(const float *weight, int64_t n) {
     });
 }
 
-template <class E> void Forward<E>::rotate(float *x, int32_t position) const {
-    for (int64_t p = 0; p < spec.rope / 2; p++) {
-        float angle = float(position) * frequencies[p];
-        float c = std::cos(angle) * spec.rope_factor, s = std::sin(angle) * spec.rope_factor;
+template <class E> void Forward<E>::turn(const Places &places) {
+    int64_t pairs = spec.rope / 2;
+    float *angles = angles_.reserve(places.tokens() * 2 * pairs);
+    pool.each(places.tokens(), [&](int64_t t) {
+        for (int64_t p = 0; p < pairs; p++) {
+            float angle = float(places.position[t]) * frequencies[p];
+            angles[t * 2 * pairs + p] = std::cos(angle) * spec.rope_factor;
+            angles[t * 2 * pairs + pairs + p] = std::sin(angle) * spec.rope_factor;
+        }
+    });
+}
+
+template <class E> void Forward<E>::rotate(float *x, int64_t token) const {
+    int64_t pairs = spec.rope / 2;
+    const float *c = angles_.get() + token * 2 * pairs, *s = c + pairs;
+    for (int64_t p = 0; p < pairs; p++) {
         float even = x[2 * p], odd = x[2 * p + 1];
-        x[2 * p] = even * c - odd * s;
-        x[2 * p + 1] = odd * c + even * s;
+        x[2 * p] = even * c[p] - odd * s[p];
+        x[2 * p + 1] = odd * c[p] + even * s[p];
     }
 }
 

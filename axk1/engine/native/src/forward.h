@@ -1,8 +1,15 @@
 // One forward pass over a batch, in the element type E of activations and cache.
 #pragma once
+#include <algorithm>
+
 #include "model.h"
 
 namespace axk1 {
+
+inline void widen(const float *x, int64_t n, float *to) { std::copy_n(x, n, to); }
+inline void widen(const bf16 *x, int64_t n, float *to) {
+    for (int64_t i = 0; i < n; i++) to[i] = from_bf16(x[i]);
+}
 
 // Where the tokens of a batch belong. Token t is number t - starts[s] of sequence s and stands at position[t].
 struct Places {
@@ -26,10 +33,14 @@ template <class E> class Forward : public Model {
     void attention(const axk1_layer &layer, int index, const Places &places);
     void queries(const axk1_layer &layer, const Places &places);
     void remember(const axk1_layer &layer, int index, const Places &places);
-    void absorb(const axk1_layer &layer, int64_t n);
+    void divide(const Places &places);
+    void absorb(const axk1_layer &layer, const Places &places);
     void attend(int index, const Places &places);
-    void look(int index, const Places &places, int32_t s, int64_t first, int64_t last, int64_t head, int64_t heads);
-    void values(const axk1_layer &layer, int64_t n);
+    void look(int index, const Places &places, int32_t s, int64_t head, int64_t heads);
+    void raise(const axk1_layer &layer, const Places &places);
+    void expand(const axk1_layer &layer, int index, const Places &places, int32_t s, int64_t positions);
+    void read_prompt(const axk1_layer &layer, int index, const Places &places, int32_t s);
+    void collect(int64_t n);
     void feed_forward(const axk1_layer &layer, int index, int64_t n);
     void route(const axk1_layer &layer, int64_t n);
     void choose(const float *bias, int64_t token);
@@ -39,13 +50,15 @@ template <class E> class Forward : public Model {
     void combine(const axk1_layer &layer, int64_t n);
     // Normed rows of x, in E, and as floats in normed_.
     void normed(const float *weight, int64_t n);
-    void rotate(float *x, int32_t position) const;
+    void turn(const Places &places); // the cos and sin of every token
+    void rotate(float *x, int64_t token) const;
     E *cache(int index) const { return cache_.get() + int64_t(index) * spec.blocks * spec.block_size * width_; }
 
     int64_t width_; // U
     Buffer<E> cache_;
-    Buffer<float> x_, normed_, latent_, q_, joint_, mixed_, out_, logits_, hidden_, scores_;
-    Buffer<E> normed_e_, latent_e_, q_e_, mixed_e_, hidden_e_;
+    Buffer<float> x_, normed_, latent_, q_, joint_, mixed_, values_, out_, hidden_, scores_, angles_;
+    Buffer<E> normed_e_, latent_e_, q_e_, mixed_e_, hidden_e_, keys_, expanded_;
+    std::vector<int32_t> few_, prompts_; // sequences by how their attention is computed
     Rows<E> rows_, latent_rows_, head_rows_;
     Rows<float> exact_rows_;
 
