@@ -66,7 +66,7 @@ _OFTEN = {
     "dates": 1.5,
     "copy": 4.0,
     "lookup": 4.0,
-    "tools": 4.0,
+    "tools": 5.0,
     "tools_none": 1.5,
     "tools_en": 1.5,
 }
