@@ -35,6 +35,7 @@ class NativeBackend:
     def __init__(self, folder: CheckpointFolder, blocks: int, block_size: int, threads: int | None = None) -> None:
         self._library = load()
         self.config, self.blocks, self.block_size = without_mtp(folder.config), blocks, block_size
+        self._path = folder.path
         self._weights = NativeWeights(folder)
         spec = self._weights.spec(blocks, block_size, threads or 0)
         reason = ctypes.create_string_buffer(256)
@@ -78,4 +79,8 @@ class NativeBackend:
         )
         if self._library.axk1_forward(self._model, ctypes.byref(spec), c_int32(logits), c_void_p(out.ctypes.data)):
             raise MemoryError("no memory for the scratch of this batch: lower the tokens of a step")
+        if not np.isfinite(out).all():
+            raise CheckpointError(
+                f"{self._path}: the model's output is NaN or infinite, so its weights are or lead to it"
+            )
         return out

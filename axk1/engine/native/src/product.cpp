@@ -66,6 +66,7 @@ static IntMatrix integers(const axk1_matrix &w) {
 
 template <class E>
 void product(const Kernels &k, const axk1_matrix &w, const Rows<E> &x, int64_t start, int64_t m, int64_t first, int64_t last, float *out, int64_t out_step) {
+    if (m == 0) return; // kernels take at least one row
     if (w.format == AXK1_INT4) k.ints.dots_int4(x.four.data() + start, m, integers(w), first, last - first, out + first, out_step);
     else if (w.format == AXK1_INT8) k.ints.dots_int8(x.eight.data() + start, m, integers(w), first, last - first, out + first, out_step);
     else plain(k, w, x.at.data() + start, m, first, last - first, out + first, out_step);
@@ -86,6 +87,7 @@ template <class E> void products(Pool &pool, const std::vector<Product<E>> &list
     const Kernels &k = kernels();
     int64_t pieces = 0;
     for (auto &one : list) {
+        if (one.x->size() == 0) return; // nobody's output is wanted
         one.x->ready(pool, *one.weight);
         pieces += (one.weight->out + piece_rows(*one.weight) - 1) / piece_rows(*one.weight);
     }

@@ -11,8 +11,8 @@ namespace axk1 {
 using bf16 = uint16_t;
 using f16 = uint16_t;
 
-// out[i * out_step + j] = sum over k of x[i][k] * w[j * w_step + k], for i < m, j < n. The sum of one (i, j) does not
-// depend on m and n, so a token's numbers do not depend on its neighbours in the batch.
+// out[i * out_step + j] = sum over k of x[i][k] * w[j * w_step + k], for 1 <= m, i < m, j < n. The sum of one (i, j) does
+// not depend on m and n, so a token's numbers do not depend on its neighbours in the batch.
 template <class X, class W> using Dots = void (*)(const X *const *x, int64_t m, const W *w, int64_t w_step, int64_t n, int64_t k, float *out, int64_t out_step);
 
 // out[i * out_step + j] += sum over s of p[i * p_step + s] * c[s * c_step + j], for i < m, j < l.
