@@ -80,7 +80,5 @@ class NativeBackend:
         if self._library.axk1_forward(self._model, ctypes.byref(spec), c_int32(logits), c_void_p(out.ctypes.data)):
             raise MemoryError("no memory for the scratch of this batch: lower the tokens of a step")
         if not np.isfinite(out).all():
-            raise CheckpointError(
-                f"{self._path}: the model's output is NaN or infinite, so its weights are or lead to it"
-            )
+            raise CheckpointError(f"{self._path}: the output is NaN or infinite: so are weights, or they lead to it")
         return out

@@ -163,7 +163,12 @@ def test_weights_that_are_not_numbers_are_refused(name: str, tmp_path: Path) -> 
     with torch.no_grad():
         broken.model.layers[1].self_attn.o_proj.weight[0, 0] = float("nan")  # type: ignore[union-attr, index, operator]
     save(broken.state_dict(), broken.config, tmp_path / "model", {})
-    # when it is built, by name, or by the first answer: who maps 500 GB of weights does not read them all before
+
+    def opened_and_asked() -> None:
+        registry.load("engine_backend", name)(CheckpointFolder(tmp_path / "model"), BLOCKS, BLOCK, 1).logits(
+            batch((ROW[:5], 0, [0]))
+        )
+
+    # when it is built, or by the first answer: who maps 500 GB of weights does not read them all before
     with pytest.raises(CheckpointError, match=r"NaN or infin"):
-        made = registry.load("engine_backend", name)(CheckpointFolder(tmp_path / "model"), BLOCKS, BLOCK, 1)
-        made.logits(batch((ROW[:5], 0, [0])))
+        opened_and_asked()

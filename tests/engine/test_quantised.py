@@ -1,4 +1,4 @@
-"""Quantised folders: the reference decodes them, the native back end multiplies stored codes; both read the same model."""
+"""Quantised folders: the reference decodes them, the native back end multiplies the stored codes."""
 
 from __future__ import annotations
 
