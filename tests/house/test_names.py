@@ -14,7 +14,7 @@ FORBIDDEN = {"utils", "util", "common", "helpers", "helper", "core", "misc"}
 SIXTEEN_MIB = 16 << 20
 # The USE half and the shared floor: who only runs a model never loads torch.
 WITHOUT_TORCH = {"config", "registry", "runs", "arch", "tokenizer", "chat", "checkpoint", "corpus"} | {
-    "engine", "server", "agent", "apps", "evals", "testbed",
+    "engine", "server", "agent", "apps", "evals", "native", "testbed",
 }  # fmt: skip
 
 
