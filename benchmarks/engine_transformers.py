@@ -31,7 +31,8 @@ class Transformers:
             self.cache = DynamicCache()
             self.forward(torch.tensor([tokens(context, self.vocab, seed) for seed in range(streams)]), self.cache)
             self.filled = (streams, context)
-        self.cache.crop(context)
+        if surplus := self.cache.get_seq_length() - context:  # what the steps before have added
+            self.cache.crop(-surplus)
         return lambda: self.decode(streams)
 
     @torch.inference_mode()
