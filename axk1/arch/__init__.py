@@ -14,6 +14,7 @@ from axk1.arch.arithmetic import (
     training_flops,
 )
 from axk1.arch.config import ModelConfig, RopeParameters
+from axk1.arch.positions import attention_factor, softmax_scale
 from axk1.arch.presets import PRESETS, preset
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "ModelConfig",
     "RopeParameters",
     "active_parameters",
+    "attention_factor",
     "decoding_flops",
     "facts",
     "kv_cache_bytes",
@@ -30,6 +32,7 @@ __all__ = [
     "parameters",
     "prefill_flops",
     "preset",
+    "softmax_scale",
     "stored_bytes",
     "training_flops",
 ]

@@ -1,8 +1,4 @@
-"""Rotary positions, plain or stretched by YaRN (arXiv 2309.00071, section 3), and its softmax scale.
-
-With `mscale` and `mscale_all_dim` both set (DeepSeek-V3), cos and sin are multiplied by the ratio of the two
-temperatures and the softmax scale by the square of the second. With `mscale_all_dim` 0 (A.X K1) cos and sin carry the
-whole temperature and the scale stays.
+"""Rotary positions, plain or stretched by YaRN (arXiv 2309.00071, section 3), in NumPy.
 
 Shape letters: N tokens, R rotary size, P = R / 2 pairs.
 """
@@ -14,9 +10,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from axk1.arch import ModelConfig, RopeParameters
+from axk1.arch import ModelConfig, RopeParameters, attention_factor
 
-__all__ = ["Rope", "attention_factor", "frequencies", "softmax_scale"]
+__all__ = ["Rope", "frequencies"]
 
 Floats = NDArray[np.float32]
 
@@ -41,28 +37,6 @@ class Rope:
         turned[..., 0::2] = even * cos - odd * sin
         turned[..., 1::2] = odd * cos + even * sin
         return turned
-
-
-def softmax_scale(config: ModelConfig) -> float:
-    """1 / sqrt(query/key head size), times the squared `mscale_all_dim` temperature under YaRN."""
-    rope = config.rope_parameters
-    scale = 1.0 / math.sqrt(config.qk_head_dim)
-    if rope.rope_type == "default" or not rope.mscale_all_dim:
-        return scale
-    return scale * _temperature(rope.factor, rope.mscale_all_dim) ** 2
-
-
-def attention_factor(rope: RopeParameters) -> float:
-    """What cos and sin are multiplied by."""
-    if rope.rope_type == "default":
-        return 1.0
-    if rope.mscale and rope.mscale_all_dim:
-        return _temperature(rope.factor, rope.mscale) / _temperature(rope.factor, rope.mscale_all_dim)
-    return _temperature(rope.factor, 1.0)
-
-
-def _temperature(factor: float, mscale: float) -> float:
-    return 1.0 if factor <= 1.0 else 0.1 * mscale * math.log(factor) + 1.0
 
 
 def frequencies(rope: RopeParameters, size: int) -> Floats:

@@ -1,8 +1,4 @@
-"""Rotary positions: the frequencies (plain or YaRN), the cos/sin tables and the softmax scale that goes with them.
-
-YaRN: Peng et al. 2023 (arXiv 2309.00071), section 3; `mscale` and `mscale_all_dim` as DeepSeek-V3 and transformers read
-them: with both set, cos and sin are multiplied by the ratio of the two temperatures and the softmax scale by the square
-of the second; with `mscale_all_dim` 0 (A.X K1) cos and sin carry the whole temperature and the scale stays as it is.
+"""Rotary positions: the frequencies, plain or stretched by YaRN (arXiv 2309.00071, section 3), and the cos/sin tables.
 
 Shape letters: T positions, R rotary size, P = R / 2 pairs.
 """
@@ -14,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from axk1.arch import ModelConfig, RopeParameters
+from axk1.arch import ModelConfig, RopeParameters, attention_factor
 
 
 class Rope:
@@ -45,29 +41,6 @@ def frequencies(rope: RopeParameters, size: int) -> Tensor:
         return 1.0 / periods_P
     keep_P = 1.0 - _interpolated_share(rope, size)
     return (1.0 - keep_P) / (rope.factor * periods_P) + keep_P / periods_P
-
-
-def attention_factor(rope: RopeParameters) -> float:
-    """What cos and sin are multiplied by."""
-    if rope.rope_type == "default":
-        return 1.0
-    if rope.mscale and rope.mscale_all_dim:
-        return _temperature(rope.factor, rope.mscale) / _temperature(rope.factor, rope.mscale_all_dim)
-    return _temperature(rope.factor, 1.0)
-
-
-def softmax_scale(config: ModelConfig) -> float:
-    """1 / sqrt(query/key head size), times the squared `mscale_all_dim` temperature under YaRN."""
-    rope = config.rope_parameters
-    scale = 1.0 / math.sqrt(config.qk_head_dim)
-    if rope.rope_type == "default" or not rope.mscale_all_dim:
-        return scale
-    temperature = _temperature(rope.factor, rope.mscale_all_dim)
-    return scale * temperature * temperature
-
-
-def _temperature(factor: float, mscale: float) -> float:
-    return 1.0 if factor <= 1.0 else 0.1 * mscale * math.log(factor) + 1.0
 
 
 def _interpolated_share(rope: RopeParameters, size: int) -> Tensor:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from axk1.arch import RopeParameters
-from axk1.model.rope import Rope, attention_factor, frequencies, rotate, softmax_scale
+from axk1.arch import RopeParameters, attention_factor, softmax_scale
+from axk1.model.rope import Rope, frequencies, rotate
 
 
 def yarn(mscale: float, mscale_all_dim: float) -> RopeParameters:

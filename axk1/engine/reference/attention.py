@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from axk1.arch import ModelConfig
+from axk1.arch import ModelConfig, softmax_scale
 from axk1.engine.backend import Batch
 from axk1.engine.reference.arithmetic import Floats, linear, rms_norm, softmax
-from axk1.engine.rope import Rope, softmax_scale
+from axk1.engine.rope import Rope
 
 __all__ = ["LATENT_NORM_EPS", "Attention", "Pages"]
 
