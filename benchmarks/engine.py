@@ -11,7 +11,6 @@ limit of memory for one stream: the bytes of active weights over the measured re
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -93,14 +92,6 @@ def limits(name: str, peaks: dict[str, float]) -> None:
     print(f"  {'':20}{'best tok/s':>10}{'median':>10}{'x transformers':>16}")
 
 
-def save(results: list[Result]) -> None:
-    path = HERE / "results" / "engine.jsonl"
-    path.parent.mkdir(exist_ok=True)
-    identity = machine.identity(["python", "benchmarks/engine.py", *sys.argv[1:]])
-    with path.open("a", encoding="utf-8") as file:
-        file.writelines(json.dumps({**asdict(one), **identity}) + "\n" for one in results)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("presets", nargs="+")
@@ -117,7 +108,7 @@ def main() -> None:
             results = measured(name, line, contest.rounds(running, line, options.rounds))
             report(results)
             if options.save:
-                save(results)
+                machine.record("engine", map(asdict, results), sys.argv[1:])
         for one in running.values():
             one.close()
 

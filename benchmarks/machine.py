@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,15 @@ def identity(command: list[str]) -> dict[str, Any]:
         "command": " ".join(command),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+def record(benchmark: str, results: Iterable[Mapping[str, Any]], arguments: list[str]) -> None:
+    """Append the results, each with the machine it was measured on, to results/<benchmark>.jsonl."""
+    path = Path(__file__).parent / "results" / f"{benchmark}.jsonl"
+    path.parent.mkdir(exist_ok=True)
+    where = identity(["python", f"benchmarks/{benchmark}.py", *arguments])
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps({**one, **where}) + "\n" for one in results)
 
 
 def _cpu_model() -> str:

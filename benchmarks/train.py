@@ -13,7 +13,6 @@ figures to benchmarks/results/train.jsonl.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import sys
@@ -90,14 +89,6 @@ def report(results: list[Result]) -> None:
         )
 
 
-def save(results: list[Result]) -> None:
-    path = HERE / "results" / "train.jsonl"
-    path.parent.mkdir(exist_ok=True)
-    identity = machine.identity(["python", "benchmarks/train.py", *sys.argv[1:]])
-    with path.open("a", encoding="utf-8") as file:
-        file.writelines(json.dumps({**asdict(one), **identity}) + "\n" for one in results)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("presets", nargs="+", choices=tuple(BATCH))
@@ -111,7 +102,7 @@ def main() -> None:
         results = compare(name, options.contenders.split(","), options.rounds, options.threads)
         report(results)
         if options.save:
-            save(results)
+            machine.record("train", map(asdict, results), sys.argv[1:])
 
 
 if __name__ == "__main__":
