@@ -13,12 +13,13 @@ from axk1.arch.arithmetic import (
     stored_bytes,
     training_flops,
 )
-from axk1.arch.config import ModelConfig, RopeParameters
+from axk1.arch.config import LATENT_NORM_EPS, ModelConfig, RopeParameters
 from axk1.arch.positions import attention_factor, softmax_scale
 from axk1.arch.presets import PRESETS, preset
 
 __all__ = [
     "DTYPE_BITS",
+    "LATENT_NORM_EPS",
     "PRESETS",
     "Facts",
     "ModelConfig",

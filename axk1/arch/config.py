@@ -25,6 +25,10 @@ _FIXED: Mapping[str, tuple[object, str]] = {
 }
 
 
+LATENT_NORM_EPS = 1e-6
+"""Of the two latent norms, which do not follow rms_norm_eps: DeepSeek and transformers leave them at the default."""
+
+
 @dataclass(frozen=True)
 class RopeParameters:
     """Rotary positions: plain, or stretched by YaRN (arXiv 2309.00071) with DeepSeek's two `mscale` factors.

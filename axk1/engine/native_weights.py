@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from axk1.arch import attention_factor, softmax_scale
+from axk1.arch import LATENT_NORM_EPS, attention_factor, softmax_scale
 from axk1.checkpoint import CheckpointFolder
 from axk1.checkpoint.floats import from_float32, to_float32
 from axk1.checkpoint.weights import Weight
 from axk1.engine.native_library import FORMATS, VERSION, Layer, Matrix, ModelSpec
-from axk1.engine.reference.attention import LATENT_NORM_EPS
 from axk1.engine.reference.weights import planned, values
 from axk1.engine.rope import frequencies
 

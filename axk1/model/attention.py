@@ -11,12 +11,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from axk1.arch import ModelConfig, softmax_scale
+from axk1.arch import LATENT_NORM_EPS, ModelConfig, softmax_scale
 from axk1.model.norm import RMSNorm
 from axk1.model.operators import Operators
-
-# The two latent norms do not follow rms_norm_eps: DeepSeek's code and transformers leave them at the class default.
-LATENT_NORM_EPS = 1e-6
 
 
 class LatentAttention(nn.Module):

@@ -109,7 +109,7 @@ def takes(stack: MuonStack) -> bool:
 
 
 def muon(stacks: Sequence[MuonStack], step: MuonStep) -> None:
-    """A whole step over all stacks; what `muon.direction`, `muon.orthogonalize` and `muon.apply` do one by one."""
+    """A whole step over all stacks, in place: what `muon.advance` does to each."""
     largest_first = sorted(stacks, key=lambda one: one.shape[1] * one.shape[2], reverse=True)
     array = (_MuonStack * len(stacks))(*(_mirrored(one) for one in largest_first))
     flat = [number for polynomial in step.polynomials for number in polynomial]

@@ -15,14 +15,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from axk1.arch import ModelConfig, softmax_scale
+from axk1.arch import LATENT_NORM_EPS, ModelConfig, softmax_scale
 from axk1.engine.backend import Batch
 from axk1.engine.reference.arithmetic import Floats, linear, rms_norm, softmax
 from axk1.engine.rope import Rope
 
-__all__ = ["LATENT_NORM_EPS", "Attention", "Pages"]
-
-LATENT_NORM_EPS = 1e-6  # the two latent norms do not follow rms_norm_eps, in DeepSeek's code and in transformers
+__all__ = ["Attention", "Pages"]
 
 Tables = tuple[Floats, Floats]
 

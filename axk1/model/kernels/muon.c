@@ -80,18 +80,19 @@ static void polynomial(const uint16_t *gram, uint16_t *square, int64_t m, const 
         }
 }
 
-static int64_t even(int64_t n) { return (n + 63) / 64 * 64; }
+/* Elements (or bytes) of a buffer, up to a multiple of 64. */
+static int64_t padded(int64_t n) { return (n + 63) / 64 * 64; }
 
 /* Bytes of scratch for the largest matrix: x twice, two squares, a packed operand; each with a strip to spare. */
 static int64_t scratch_of(const axk1_muon_stack *s) {
     int64_t m = least(s->rows, s->cols), n = s->rows * s->cols / m;
-    return 2 * 2 * even(m * n) + 2 * 2 * even(m * m) + 4 * (even(n / 2 * even(m)) + even(m / 2 * STRIP) + 2 * STRIP * STRIP);
+    return 2 * 2 * padded(m * n) + 2 * 2 * padded(m * m) + 4 * (padded(n / 2 * padded(m)) + padded(m / 2 * STRIP) + 2 * STRIP * STRIP);
 }
 
 static void one(const axk1_muon_stack *s, int64_t index, const axk1_muon_step *step, char *scratch) {
     int64_t rows = s->rows, cols = s->cols, count = rows * cols, m = least(rows, cols), offset = index * count;
-    uint16_t *x = (uint16_t *)scratch, *next = x + even(count), *gram = next + even(count), *square = gram + even(m * m);
-    uint32_t *packed = (uint32_t *)(square + even(m * m));
+    uint16_t *x = (uint16_t *)scratch, *next = x + padded(count), *gram = next + padded(count), *square = gram + padded(m * m);
+    uint32_t *packed = (uint32_t *)(square + padded(m * m));
     float norm = direct((const uint16_t *)s->grad + offset, s->momentum + offset, x, count, step->beta, step->grad_scale);
     float inverse = 1.0f / (norm > 1e-30f ? norm : 1e-30f);
     for (int64_t j = 0; j < count; j++) x[j] = to_bf16(from_bf16(x[j]) * inverse);
@@ -120,7 +121,7 @@ int axk1_muon(const axk1_muon_stack *stacks, int64_t count, const axk1_muon_step
     }
 #pragma omp parallel
     {
-        char *own = aligned_alloc(64, (size_t)even(scratch));
+        char *own = aligned_alloc(64, (size_t)padded(scratch));
         if (!own) {
 #pragma omp atomic write
             failed = 1;
