@@ -104,5 +104,5 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
     library.axk1_bytes.restype = c_int64
     library.axk1_kernels.restype = c_char_p
     library.axk1_use.argtypes = [c_char_p]
-    library.axk1_matmul.argtypes = [POINTER(Matrix), c_void_p, c_int32, c_void_p, c_int32]
+    library.axk1_matmul.argtypes = [POINTER(Matrix), c_void_p, c_int32, c_void_p, c_int32, c_int32]
     return library

@@ -54,19 +54,26 @@ def rounded(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return torch.from_numpy(values).bfloat16().float().numpy()
 
 
-def product(stored: NDArray[Any], kind: str, x: NDArray[np.float32]) -> NDArray[np.float32]:
+@pytest.fixture(params=[False, True], ids=["row", "prompt"])
+def prompt(request: pytest.FixtureRequest) -> bool:
+    """As the rows of a prompt are multiplied, or all others."""
+    return bool(request.param)
+
+
+def product(stored: NDArray[Any], kind: str, x: NDArray[np.float32], *, prompt: bool) -> NDArray[np.float32]:
     out = np.empty((len(x), len(stored)), np.float32)
     matrix = Matrix(stored.ctypes.data, FORMATS[kind.lower()], *stored.shape)
-    LIBRARY.axk1_matmul(ctypes.byref(matrix), x.ctypes.data, len(x), out.ctypes.data, 2)
+    LIBRARY.axk1_matmul(ctypes.byref(matrix), x.ctypes.data, len(x), out.ctypes.data, 2, prompt)
     return out
 
 
 PLAIN = ("F32", "F16", "BF16")
+PRODUCTS = [(1, 1, 1), (1, 33, 70), (3, 9, 31), (7, 130, 64), (5, 3, 257), (15, 70, 1100)]
 
 
 @pytest.mark.parametrize("kind", PLAIN)
-@pytest.mark.parametrize(("rows", "outputs", "inputs"), [(1, 1, 1), (1, 33, 70), (3, 9, 31), (7, 130, 64), (5, 3, 257)])
-def test_products_equal_numpy(kernels: str, kind: str, rows: int, outputs: int, inputs: int) -> None:
+@pytest.mark.parametrize(("rows", "outputs", "inputs"), PRODUCTS)
+def test_products_equal_numpy(kernels: str, prompt: bool, kind: str, rows: int, outputs: int, inputs: int) -> None:
     rng = np.random.default_rng(rows + outputs)
     x = rng.normal(size=(rows, inputs)).astype(np.float32)
     weight = rng.normal(size=(outputs, inputs)).astype(np.float32)
@@ -78,31 +85,31 @@ def test_products_equal_numpy(kernels: str, kind: str, rows: int, outputs: int, 
     else:
         stored, exact_x, exact_w = bfloat16(weight), rounded(x), rounded(weight)
     expected = exact_x.astype(np.float64) @ exact_w.T.astype(np.float64)
-    np.testing.assert_allclose(product(stored, kind, x), expected, atol=2e-5 * np.sqrt(inputs))
+    np.testing.assert_allclose(product(stored, kind, x, prompt=prompt), expected, atol=2e-5 * np.sqrt(inputs))
 
 
 @pytest.mark.parametrize("kind", PLAIN)
-def test_a_row_does_not_depend_on_the_rows_beside_it(kernels: str, kind: str) -> None:
+def test_a_row_does_not_depend_on_the_rows_beside_it(kernels: str, prompt: bool, kind: str) -> None:
     """Bit for bit: what a request gets must not change with who else is served."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(11, 100)).astype(np.float32)
     weight = rng.normal(size=(77, 100)).astype(np.float32)
     stored: NDArray[Any] = {"F32": weight, "F16": weight.astype(np.float16), "BF16": bfloat16(weight)}[kind]
-    together = product(stored, kind, x)
+    together = product(stored, kind, x, prompt=prompt)
     for row in range(11):
-        assert np.array_equal(product(stored, kind, x[row : row + 1])[0], together[row])
+        assert np.array_equal(product(stored, kind, x[row : row + 1], prompt=prompt)[0], together[row])
 
 
 def exact_activations(rng: np.random.Generator, rows: int, columns: int) -> NDArray[np.float32]:
-    """Rows that int8 with a scale per 32 columns holds exactly: whole numbers up to 127 times a power of two."""
+    """Rows that int8 with a scale per 32 or 64 columns holds exactly: whole numbers up to 127 times a power of two."""
     codes = rng.integers(-127, 128, (rows, columns)).astype(np.float32)
     codes[:, ::32] = 127
-    steps = 2.0 ** rng.integers(-8, 0, (rows, -(-columns // 32)))
-    return (codes * np.repeat(steps, 32, axis=1)[:, :columns]).astype(np.float32)
+    steps = 2.0 ** rng.integers(-8, 0, (rows, -(-columns // 64)))
+    return (codes * np.repeat(steps, 64, axis=1)[:, :columns]).astype(np.float32)
 
 
 def integer_product(
-    codec: str, weight: NDArray[np.float32], scheme: Scheme, x: NDArray[np.float32]
+    codec: str, weight: NDArray[np.float32], scheme: Scheme, x: NDArray[np.float32], *, prompt: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """The kernel's product with the stored codes, and the same in float64 by the codec's own decoding."""
     shape = weight.shape
@@ -118,7 +125,7 @@ def integer_product(
     holder._kept = []
     matrix = holder._integers(record, *shape)
     out = np.empty((len(x), shape[0]), np.float32)
-    LIBRARY.axk1_matmul(ctypes.byref(matrix), x.ctypes.data, len(x), out.ctypes.data, 2)
+    LIBRARY.axk1_matmul(ctypes.byref(matrix), x.ctypes.data, len(x), out.ctypes.data, 2, prompt)
     return out, x.astype(np.float64) @ decoded.T.astype(np.float64)
 
 
@@ -131,33 +138,34 @@ SCHEMES = [
 
 
 @pytest.mark.parametrize("scheme", SCHEMES, ids=str)
-@pytest.mark.parametrize(("rows", "outputs", "inputs"), [(1, 5, 256), (7, 37, 384), (4, 8, 128), (2, 3, 640)])
+@pytest.mark.parametrize(("rows", "outputs", "inputs"), [(1, 5, 256), (7, 37, 384), (15, 70, 1280), (2, 3, 640)])
 def test_integer_products_equal_the_decoded_weights(
-    kernels: str, scheme: Scheme, rows: int, outputs: int, inputs: int
+    kernels: str, prompt: bool, scheme: Scheme, rows: int, outputs: int, inputs: int
 ) -> None:
     rng = np.random.default_rng(outputs)
     weight = rng.normal(size=(outputs, inputs)).astype(np.float32)
     x = exact_activations(rng, rows, inputs)
-    found, expected = integer_product(scheme.codec, weight, scheme, x)
+    found, expected = integer_product(scheme.codec, weight, scheme, x, prompt=prompt)
     np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(x).max() * inputs)
 
 
 @pytest.mark.parametrize("inputs", [32, 64, 96, 160, 50])
-def test_integer_products_of_odd_widths(kernels: str, inputs: int) -> None:
+def test_integer_products_of_odd_widths(kernels: str, prompt: bool, inputs: int) -> None:
     """Blocks that are not full: no lane may read another row's codes or scales."""
     rng = np.random.default_rng(inputs)
     weight, x = rng.normal(size=(9, inputs)).astype(np.float32), exact_activations(rng, 3, inputs)
     for bits in (4, 8):
         for group in (32, None) if inputs % 32 == 0 else (None,):
-            found, expected = integer_product("pack-quantized", weight, Scheme("pack-quantized", bits, group), x)
+            scheme = Scheme("pack-quantized", bits, group)
+            found, expected = integer_product("pack-quantized", weight, scheme, x, prompt=prompt)
             np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(x).max() * inputs)
 
 
-def test_quantised_activations_cost_little(kernels: str) -> None:
+def test_quantised_activations_cost_little(kernels: str, prompt: bool) -> None:
     """On ordinary activations the error is that of eight bits a group, far below that of four-bit weights."""
     rng = np.random.default_rng(0)
     weight, x = rng.normal(size=(64, 512)).astype(np.float32), rng.normal(size=(8, 512)).astype(np.float32)
-    found, expected = integer_product("pack-quantized", weight, Scheme("pack-quantized", 4, 64), x)
+    found, expected = integer_product("pack-quantized", weight, Scheme("pack-quantized", 4, 64), x, prompt=prompt)
     assert np.linalg.norm(found - expected) < 0.01 * np.linalg.norm(expected)
 
 

@@ -102,8 +102,9 @@ int64_t axk1_bytes(const axk1_model *model);
 const char *axk1_kernels(void);
 int32_t axk1_use(const char *name);
 
-/* The kernels by themselves, for tests: out[m, n] = x[m, in] w[n, in]^T with x float32, by the pool of `threads`. */
-int32_t axk1_matmul(const axk1_matrix *weight, const float *x, int32_t rows, float *out, int32_t threads);
+/* The kernels by themselves, for tests: out[m, n] = x[m, in] w[n, in]^T with x float32, by the pool of `threads`; with
+ * `prompt`, as the rows of a prompt are multiplied. */
+int32_t axk1_matmul(const axk1_matrix *weight, const float *x, int32_t rows, float *out, int32_t threads, int32_t prompt);
 
 #ifdef __cplusplus
 }

@@ -14,9 +14,13 @@ static constexpr int64_t PROMPT_TOKENS = 16;
 
 // The sequences whose new tokens are few, and those that read a prompt.
 template <class E> void Forward<E>::divide(const Places &places) {
-    few_.clear(), prompts_.clear();
-    for (int32_t s = 0; s < places.batch.sequences; s++)
-        (places.batch.starts[s + 1] - places.batch.starts[s] < PROMPT_TOKENS ? few_ : prompts_).push_back(s);
+    few_.clear(), prompts_.clear(), in_prompt_.clear();
+    for (int32_t s = 0; s < places.batch.sequences; s++) {
+        int64_t count = places.batch.starts[s + 1] - places.batch.starts[s];
+        bool prompt = count >= PROMPT_TOKENS;
+        (prompt ? prompts_ : few_).push_back(s);
+        in_prompt_.insert(in_prompt_.end(), size_t(count), prompt);
+    }
 }
 
 template <class E> void Forward<E>::attention(const axk1_layer &layer, int index, const Places &places) {
@@ -48,7 +52,7 @@ template <class E> void Forward<E>::queries(const axk1_layer &layer, const Place
         float *latent = latent_.reserve(n * rank);
         E *narrowed = latent_e_.reserve(n * rank);
         products<E>(pool, {{&layer.q_a, &rows_, latent, rank}, {&layer.kv_a, &rows_, joint, width_}});
-        latent_rows_.resize(n);
+        latent_rows_.resize(in_prompt_);
         pool.each(n, [&](int64_t t) {
             k.rms_norm(latent + t * rank, layer.q_a_norm, rank, spec.latent_norm_eps, latent + t * rank);
             latent_rows_.set(k, t, latent + t * rank, rank, narrowed + t * rank);
@@ -101,8 +105,8 @@ template <class E> void Forward<E>::absorb(const axk1_layer &layer, const Places
 
 // mixed_ [N, H, U]: for each token and head the latents of what it may see, weighed by the softmax of their scores.
 template <class E> void Forward<E>::attend(int index, const Places &places) {
-    int64_t share = (spec.heads + pool.threads() - 1) / pool.threads(); // heads are divided among the threads, by fours
-    int64_t heads = std::min<int64_t>({(share + 3) / 4 * 4, spec.heads, TILE_ROWS / PROMPT_TOKENS});
+    int64_t share = (spec.heads + pool.threads() - 1) / pool.threads(); // heads are divided among the threads
+    int64_t heads = std::min<int64_t>({share, spec.heads, TILE_ROWS / PROMPT_TOKENS});
     int64_t groups = (spec.heads + heads - 1) / heads;
     pool.each(int64_t(few_.size()) * groups, [&](int64_t i) {
         int64_t head = i % groups * heads;
@@ -158,7 +162,7 @@ template <class E> void Forward<E>::collect(int64_t n) {
     const Kernels &k = kernels();
     int64_t wide = spec.heads * int64_t(spec.value);
     E *narrowed = latent_e_.reserve(n * wide);
-    latent_rows_.resize(n);
+    latent_rows_.resize(in_prompt_);
     pool.each(n, [&](int64_t t) { latent_rows_.set(k, t, values_.get() + t * wide, wide, narrowed + t * wide); });
 }
 

@@ -86,7 +86,7 @@ template <class E> void Forward<E>::group(int64_t n) {
     pair_rows_.pick(rows_, pair_token_);
 }
 
-static constexpr int64_t INNER_ROWS = 32, OUTER_ROWS = 64; // rows of gate and up, and of down, that make a piece
+static constexpr int64_t INNER_ROWS = 64, OUTER_ROWS = 64; // rows of gate and up, and of down, that make a piece
 
 // One piece of work on an expert, or on the shared one: its pairs (or all tokens) and a band of rows.
 struct Piece {
@@ -95,19 +95,21 @@ struct Piece {
     int64_t start, count, first, last;
 };
 
-// body(piece) over the experts that have tokens, and over the shared one, `rows` rows of matrix `which` at a time.
+// body(piece, the one that this thread may get next) over the experts that have tokens, and over the shared one, `rows` rows
+// of matrix `which` at a time.
 template <class Body>
 static void over(Pool &pool, const std::vector<int32_t> &busy, const std::vector<int32_t> &first_pair, const axk1_matrix *own, const axk1_matrix *shared,
                  int64_t tokens, int which, int64_t rows, Body body) {
     int64_t each = own ? (own[which].out + rows - 1) / rows : 0, common = (shared[which].out + rows - 1) / rows;
     int64_t routed = int64_t(busy.size()) * each;
-    pool.each(routed + common, [&](int64_t i) {
+    auto piece = [&](int64_t i) {
         bool is_shared = i >= routed;
         int64_t e = is_shared ? 0 : busy[i / each], at = (is_shared ? i - routed : i % each) * rows;
         const axk1_matrix *three = is_shared ? shared : own + 3 * e;
         int64_t start = is_shared ? 0 : first_pair[e], count = is_shared ? tokens : first_pair[e + 1] - start;
-        body(Piece{is_shared, three, start, count, at, std::min<int64_t>(at + rows, three[which].out)});
-    });
+        return Piece{is_shared, three, start, count, at, std::min<int64_t>(at + rows, three[which].out)};
+    };
+    pool.each(routed + common, [&](int64_t i) { body(piece(i), piece(std::min(i + pool.threads(), routed + common - 1))); });
 }
 
 // routed_ and shared_: silu(gate x) * (up x) of every pair, and of every token.
@@ -117,20 +119,20 @@ template <class E> void Forward<E>::inner(const axk1_layer &layer, const axk1_ma
     int64_t pairs = pair_rows_.size(), wide = std::max<int64_t>(layer.gate.out, own ? own[0].out : 0);
     float *hidden = hidden_.reserve((pairs + n) * wide);
     E *narrow = hidden_e_.reserve((pairs + n) * wide);
-    over(pool, busy_, first_pair_, own, shared, n, 0, INNER_ROWS, [&](const Piece &p) {
+    over(pool, busy_, first_pair_, own, shared, n, 0, INNER_ROWS, [&](const Piece &p, const Piece &later) {
         thread_local std::vector<float> scratch;
         scratch.resize(size_t(2 * p.count * INNER_ROWS));
         float *gate = scratch.data() - p.first, *up = gate + p.count * INNER_ROWS;
         const Rows<E> &x = p.shared ? rows_ : pair_rows_;
-        product(k, p.three[0], x, p.start, p.count, p.first, p.last, gate, INNER_ROWS);
-        product(k, p.three[1], x, p.start, p.count, p.first, p.last, up, INNER_ROWS);
+        product(k, p.three[0], x, p.start, p.count, p.first, p.last, gate, INNER_ROWS, {&p.three[1], p.first});
+        product(k, p.three[1], x, p.start, p.count, p.first, p.last, up, INNER_ROWS, {&later.three[0], later.first});
         for (int64_t i = 0; i < p.count; i++) {
             int64_t at = ((p.shared ? pairs : 0) + p.start + i) * wide + p.first, from = i * INNER_ROWS + p.first;
             k.swiglu(gate + from, up + from, p.last - p.first, hidden + at);
         }
     });
-    routed_.resize(pairs);
-    shared_.resize(n);
+    routed_.resize(pair_rows_.prompt);
+    shared_.resize(rows_.prompt);
     pool.each(pairs + n, [&](int64_t i) {
         if (i < pairs) routed_.set(k, i, hidden + i * wide, own[0].out, narrow + i * wide);
         else shared_.set(k, i - pairs, hidden + i * wide, layer.gate.out, narrow + i * wide);
@@ -145,8 +147,9 @@ template <class E> void Forward<E>::outer(const axk1_layer &layer, const axk1_ma
     const axk1_matrix shared[3] = {layer.gate, layer.up, layer.down};
     int64_t pairs = pair_rows_.size(), d = spec.hidden;
     float *out = out_.reserve((pairs + n) * d);
-    over(pool, busy_, first_pair_, own, shared, n, 2, OUTER_ROWS, [&](const Piece &p) {
-        product(k, p.three[2], p.shared ? shared_ : routed_, p.start, p.count, p.first, p.last, out + ((p.shared ? pairs : 0) + p.start) * d, d);
+    over(pool, busy_, first_pair_, own, shared, n, 2, OUTER_ROWS, [&](const Piece &p, const Piece &later) {
+        product(k, p.three[2], p.shared ? shared_ : routed_, p.start, p.count, p.first, p.last, out + ((p.shared ? pairs : 0) + p.start) * d, d,
+                {&later.three[2], later.first});
     });
 }
 

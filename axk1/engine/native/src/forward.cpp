@@ -63,7 +63,7 @@ template <class E> void Forward<E>::normed(const float *weight, int64_t n) {
     int64_t d = spec.hidden;
     float *to = normed_.reserve(n * d);
     E *narrow = normed_e_.reserve(n * d);
-    rows_.resize(n);
+    rows_.resize(in_prompt_);
     pool.each(n, [&](int64_t t) {
         k.rms_norm(x_.get() + t * d, weight, d, spec.norm_eps, to + t * d);
         rows_.set(k, t, to + t * d, d, narrow + t * d);

@@ -59,6 +59,7 @@ template <class E> class Forward : public Model {
     Buffer<float> x_, normed_, latent_, q_, joint_, mixed_, values_, out_, hidden_, scores_, angles_;
     Buffer<E> normed_e_, latent_e_, q_e_, mixed_e_, hidden_e_, keys_, expanded_;
     std::vector<int32_t> few_, prompts_; // sequences by how their attention is computed
+    std::vector<uint8_t> in_prompt_;     // of every token, whether its sequence is one of prompts_
     Rows<E> rows_, latent_rows_, head_rows_;
     Rows<float> exact_rows_;
 

@@ -88,7 +88,7 @@ const char *axk1_kernels(void) { return axk1::kernels().name; }
 
 int32_t axk1_use(const char *name) { return axk1::force_kernels(name) ? 0 : -1; }
 
-int32_t axk1_matmul(const axk1_matrix *weight, const float *x, int32_t rows, float *out, int32_t threads) {
+int32_t axk1_matmul(const axk1_matrix *weight, const float *x, int32_t rows, float *out, int32_t threads, int32_t prompt) {
     using namespace axk1;
     Pool pool(threads);
     const Kernels &k = kernels();
@@ -96,12 +96,12 @@ int32_t axk1_matmul(const axk1_matrix *weight, const float *x, int32_t rows, flo
     if (weight->format == AXK1_BF16) {
         std::vector<bf16> narrow(size_t(rows * columns));
         Rows<bf16> list;
-        list.resize(rows);
+        list.resize(std::vector<uint8_t>(size_t(rows), prompt != 0));
         for (int64_t i = 0; i < rows; i++) list.set(k, i, x + i * columns, columns, narrow.data() + i * columns);
         products<bf16>(pool, {{weight, &list, out, weight->out}});
     } else {
         Rows<float> list;
-        list.resize(rows);
+        list.resize(std::vector<uint8_t>(size_t(rows), prompt != 0));
         for (int64_t i = 0; i < rows; i++) list.set(k, i, x + i * columns, columns, nullptr);
         products<float>(pool, {{weight, &list, out, weight->out}});
     }

@@ -33,34 +33,69 @@ template <class T> class Buffer {
 
 // Rows of activations in the forms that products ask for: as floats, in E (float, or bf16 where every plain matrix is),
 // and, once `ready` for an integer matrix, in int8. Rows may be picked from another list: they are pointers.
+//
+// A row belongs to a prompt or not. Which kernels multiply it depends on that alone, so that its numbers do not depend on
+// what stands beside it.
 template <class E> class Rows {
   public:
     int64_t size() const { return int64_t(exact.size()); }
-    void resize(int64_t n) {
-        exact.assign(size_t(n), nullptr), at.assign(size_t(n), nullptr);
-        four.clear(), eight.clear();
-    }
+    void resize(int64_t n) { resize(std::vector<uint8_t>(size_t(n), 0)); }
+    void resize(const std::vector<uint8_t> &prompt);
     void set(const Kernels &k, int64_t i, const float *row, int64_t columns, E *narrow);
     void pick(const Rows &from, const std::vector<int32_t> &which);
     // Quantises the rows if `w` is of integers and they are not yet.
     void ready(Pool &pool, const axk1_matrix &w);
+    // How many rows from i on, before `end`, are of one kind.
+    int64_t alike(int64_t i, int64_t end) const {
+        int64_t j = i + 1;
+        while (j < end && prompt[j] == prompt[i]) j++;
+        return j - i;
+    }
 
     std::vector<const float *> exact;
     std::vector<const E *> at;
-    std::vector<IntRow> four, eight;
+    std::vector<uint8_t> prompt; // whether a row belongs to one
+    // Of rows that do not, and of rows that do: by lanes, and by steps. Which of the four: form(w).
+    std::vector<IntRow> lanes[4];
+    std::vector<PanelRow> steps[4];
 
   private:
-    void quantise(Pool &pool, int64_t columns, int bits, std::vector<IntRow> &rows);
-    Buffer<int8_t> values_[2];
-    Buffer<float> scales_[2];
-    Buffer<int32_t> sums_[2];
+    void quantise(Pool &pool, int64_t columns, int form);
+    Buffer<int8_t> values_[4], panel_values_[4];
+    Buffer<float> scales_[4], panel_scales_[4];
+    Buffer<int32_t> sums_[4];
 };
 
 inline bool is_integer(const axk1_matrix &w) { return w.format == AXK1_INT4 || w.format == AXK1_INT8; }
 
+// The form of activations that an integer matrix multiplies: by its bits, and by the columns of a step of its panels.
+inline int form(const axk1_matrix &w) { return (w.format == AXK1_INT8 ? 2 : 0) + (w.group == 32 ? 0 : 1); }
+inline int bits_of(int form) { return form & 2 ? 8 : 4; }
+inline int64_t step_of(int form) { return form & 1 ? 64 : 32; }
+
+inline IntMatrix integers(const axk1_matrix &w) {
+    int bits = w.format == AXK1_INT4 ? 4 : 8;
+    bool whole = w.group >= w.in; // one scale a row: never another one, however long the padding
+    int64_t group = whole ? int64_t(1) << 40 : w.group;
+    return {static_cast<const uint8_t *>(w.data), w.scale, w.zero, (int64_t(w.in) * bits + 31) / 32 * 4, w.in, group, whole ? 1 : w.in / w.group, w.scale_format == AXK1_F32};
+}
+
+// The rows of a matrix that this thread will most likely need next.
+struct Next {
+    const axk1_matrix *weight = nullptr;
+    int64_t row = 0;
+};
+
 // out[m, n] = rows start .. start + m of x times the rows [first, last) of w, written from column `first` on.
 template <class E>
-void product(const Kernels &k, const axk1_matrix &w, const Rows<E> &x, int64_t start, int64_t m, int64_t first, int64_t last, float *out, int64_t out_step);
+void product(const Kernels &k, const axk1_matrix &w, const Rows<E> &x, int64_t start, int64_t m, int64_t first, int64_t last, float *out, int64_t out_step, const Next &next = {});
+
+// Whether rows of prompts are multiplied by panels of w, and that part of a product (panel_product.cpp).
+template <class E> bool turns(const Kernels &k, const axk1_matrix &w);
+template <> bool turns<bf16>(const Kernels &k, const axk1_matrix &w);
+template <> bool turns<float>(const Kernels &k, const axk1_matrix &w);
+template <class E>
+void panel_product(const Kernels &k, const axk1_matrix &w, const Rows<E> &x, int64_t start, int64_t m, int64_t first, int64_t last, float *out, int64_t out_step, const Next &next);
 
 // Several products of one loop, so that threads meet once.
 template <class E> struct Product {

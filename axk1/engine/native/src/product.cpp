@@ -10,38 +10,48 @@ static const bf16 *narrowed(const Kernels &k, const float *x, int64_t n, bf16 *t
     return to;
 }
 
+template <class E> void Rows<E>::resize(const std::vector<uint8_t> &which) {
+    prompt = which;
+    exact.assign(prompt.size(), nullptr), at.assign(prompt.size(), nullptr);
+    for (auto &list : lanes) list.clear();
+    for (auto &list : steps) list.clear();
+}
+
 template <class E> void Rows<E>::set(const Kernels &k, int64_t i, const float *row, int64_t columns, E *narrow) {
     exact[i] = row;
     at[i] = narrowed(k, row, columns, narrow);
 }
 
 template <class E> void Rows<E>::pick(const Rows &from, const std::vector<int32_t> &which) {
-    resize(int64_t(which.size()));
-    if (!from.four.empty()) four.resize(which.size());
-    if (!from.eight.empty()) eight.resize(which.size());
-    for (size_t i = 0; i < which.size(); i++) {
-        exact[i] = from.exact[which[i]], at[i] = from.at[which[i]];
-        if (!four.empty()) four[i] = from.four[which[i]];
-        if (!eight.empty()) eight[i] = from.eight[which[i]];
-    }
+    auto chosen = [&](auto &to, const auto &list) {
+        to.resize(list.empty() ? 0 : which.size());
+        for (size_t i = 0; i < to.size(); i++) to[i] = list[which[i]];
+    };
+    chosen(exact, from.exact), chosen(at, from.at), chosen(prompt, from.prompt);
+    for (int f = 0; f < 4; f++) chosen(lanes[f], from.lanes[f]), chosen(steps[f], from.steps[f]);
 }
 
 template <class E> void Rows<E>::ready(Pool &pool, const axk1_matrix &w) {
-    if (w.format == AXK1_INT4 && four.empty()) quantise(pool, w.in, 4, four);
-    if (w.format == AXK1_INT8 && eight.empty()) quantise(pool, w.in, 8, eight);
+    if (is_integer(w) && lanes[form(w)].empty()) quantise(pool, w.in, form(w));
 }
 
-template <class E> void Rows<E>::quantise(Pool &pool, int64_t columns, int bits, std::vector<IntRow> &rows) {
+template <class E> void Rows<E>::quantise(Pool &pool, int64_t columns, int form) {
     const Kernels &k = kernels();
-    int which = bits == 4 ? 0 : 1;
-    int64_t n = blocks(columns, bits), wide = n * block_columns(bits);
-    int8_t *values = values_[which].reserve(size() * wide);
-    float *scales = scales_[which].reserve(size() * n * 16);
-    int32_t *sums = sums_[which].reserve(size() * n * 16);
-    rows.resize(exact.size());
+    int bits = bits_of(form);
+    int64_t step = step_of(form), steps_each = (columns + step - 1) / step, n = blocks(columns, bits), wide = n * block_columns(bits);
+    int8_t *values = values_[form].reserve(size() * wide), *panel_values = panel_values_[form].reserve(size() * steps_each * step);
+    float *scales = scales_[form].reserve(size() * n * 16), *panel_scales = panel_scales_[form].reserve(size() * steps_each * 2);
+    int32_t *sums = sums_[form].reserve(size() * n * 16);
+    lanes[form].resize(exact.size()), steps[form].resize(exact.size());
     pool.each(size(), [&](int64_t i) {
-        rows[i] = {values + i * wide, scales + i * n * 16, sums + i * n * 16};
-        k.ints.quantise_row(exact[i], columns, bits, values + i * wide, scales + i * n * 16, sums + i * n * 16);
+        if (prompt[i] && k.panel) {
+            float *scale = panel_scales + i * steps_each * 2, *offset = scale + steps_each;
+            steps[form][i] = {panel_values + i * steps_each * step, scale, offset};
+            k.panel->quantise(exact[i], columns, bits, step, panel_values + i * steps_each * step, scale, offset);
+        } else {
+            lanes[form][i] = {values + i * wide, scales + i * n * 16, sums + i * n * 16};
+            k.ints.quantise_row(exact[i], columns, bits, values + i * wide, scales + i * n * 16, sums + i * n * 16);
+        }
     });
 }
 
@@ -57,19 +67,22 @@ static void plain(const Kernels &k, const axk1_matrix &w, const bf16 *const *x, 
     k.dots_bf16(x, m, row<bf16>(w, first), w.in, n, w.in, out, out_step);
 }
 
-static IntMatrix integers(const axk1_matrix &w) {
-    int bits = w.format == AXK1_INT4 ? 4 : 8;
-    bool whole = w.group >= w.in; // one scale a row: never another one, however long the padding
-    int64_t group = whole ? int64_t(1) << 40 : w.group;
-    return {static_cast<const uint8_t *>(w.data), w.scale, w.zero, (int64_t(w.in) * bits + 31) / 32 * 4, w.in, group, whole ? 1 : w.in / w.group, w.scale_format == AXK1_F32};
+template <class E>
+static void row_product(const Kernels &k, const axk1_matrix &w, const Rows<E> &x, int64_t start, int64_t m, int64_t first, int64_t last, float *out, int64_t out_step) {
+    if (w.format == AXK1_INT4) k.ints.dots_int4(x.lanes[form(w)].data() + start, m, integers(w), first, last - first, out + first, out_step);
+    else if (w.format == AXK1_INT8) k.ints.dots_int8(x.lanes[form(w)].data() + start, m, integers(w), first, last - first, out + first, out_step);
+    else plain(k, w, x.at.data() + start, m, first, last - first, out + first, out_step);
 }
 
 template <class E>
-void product(const Kernels &k, const axk1_matrix &w, const Rows<E> &x, int64_t start, int64_t m, int64_t first, int64_t last, float *out, int64_t out_step) {
-    if (m == 0) return; // kernels take at least one row
-    if (w.format == AXK1_INT4) k.ints.dots_int4(x.four.data() + start, m, integers(w), first, last - first, out + first, out_step);
-    else if (w.format == AXK1_INT8) k.ints.dots_int8(x.eight.data() + start, m, integers(w), first, last - first, out + first, out_step);
-    else plain(k, w, x.at.data() + start, m, first, last - first, out + first, out_step);
+void product(const Kernels &k, const axk1_matrix &w, const Rows<E> &x, int64_t start, int64_t m, int64_t first, int64_t last, float *out, int64_t out_step, const Next &next) {
+    bool panels = turns<E>(k, w), some = false;
+    for (int64_t i = 0, count; i < m; i += count) {
+        count = x.alike(start + i, start + m);
+        if (panels && x.prompt[start + i]) some = true;
+        else row_product(k, w, x, start + i, count, first, last, out + i * out_step, out_step);
+    }
+    if (some) panel_product(k, w, x, start, m, first, last, out, out_step, next);
 }
 
 static int64_t row_bytes(const axk1_matrix &w) {
@@ -77,30 +90,33 @@ static int64_t row_bytes(const axk1_matrix &w) {
     return int64_t(w.in) * bits[w.format] / 8 + 1;
 }
 
-// Rows of a piece: some 64 KiB of weights, so that a piece is worth a thread's while and there are enough of them.
-static int64_t piece_rows(const axk1_matrix &w) {
+// Rows of a piece: a panel for prompts, else some 64 KiB of weights, so that a piece is worth a thread's while and there are enough of them.
+static int64_t piece_rows(const axk1_matrix &w, bool prompt) {
+    if (prompt) return PANEL;
     int64_t rows = 65536 / row_bytes(w) / 8 * 8;
     return std::clamp<int64_t>(rows, 8, 128);
 }
 
 template <class E> void products(Pool &pool, const std::vector<Product<E>> &list) {
     const Kernels &k = kernels();
-    int64_t pieces = 0;
+    std::vector<int64_t> rows, ends; // of a piece, and how many pieces there are up to this product's last
     for (auto &one : list) {
         if (one.x->size() == 0) return; // nobody's output is wanted
         one.x->ready(pool, *one.weight);
-        pieces += (one.weight->out + piece_rows(*one.weight) - 1) / piece_rows(*one.weight);
+        bool prompt = std::find(one.x->prompt.begin(), one.x->prompt.end(), 1) != one.x->prompt.end();
+        rows.push_back(piece_rows(*one.weight, prompt && turns<E>(k, *one.weight)));
+        ends.push_back((ends.empty() ? 0 : ends.back()) + (one.weight->out + rows.back() - 1) / rows.back());
     }
-    pool.each(pieces, [&](int64_t i) {
-        for (auto &one : list) {
-            int64_t rows = piece_rows(*one.weight), own = (one.weight->out + rows - 1) / rows;
-            if (i < own) {
-                int64_t last = std::min<int64_t>((i + 1) * rows, one.weight->out);
-                product(k, *one.weight, *one.x, 0, one.x->size(), i * rows, last, one.out, one.out_step);
-                return;
-            }
-            i -= own;
-        }
+    auto place = [&](int64_t i) { // which product, and its first row
+        size_t which = size_t(std::upper_bound(ends.begin(), ends.end(), i) - ends.begin());
+        return std::pair<size_t, int64_t>(which, which < list.size() ? (i - (which ? ends[which - 1] : 0)) * rows[which] : 0);
+    };
+    pool.each(ends.back(), [&](int64_t i) {
+        auto [which, first] = place(i);
+        auto [later, row] = place(i + pool.threads());
+        const Product<E> &one = list[which];
+        int64_t last = std::min<int64_t>(first + rows[which], one.weight->out);
+        product(k, *one.weight, *one.x, 0, one.x->size(), first, last, one.out, one.out_step, later < list.size() ? Next{list[later].weight, row} : Next());
     });
 }
 
@@ -108,7 +124,7 @@ template class Rows<float>;
 template class Rows<bf16>;
 template void products<float>(Pool &, const std::vector<Product<float>> &);
 template void products<bf16>(Pool &, const std::vector<Product<bf16>> &);
-template void product<float>(const Kernels &, const axk1_matrix &, const Rows<float> &, int64_t, int64_t, int64_t, int64_t, float *, int64_t);
-template void product<bf16>(const Kernels &, const axk1_matrix &, const Rows<bf16> &, int64_t, int64_t, int64_t, int64_t, float *, int64_t);
+template void product<float>(const Kernels &, const axk1_matrix &, const Rows<float> &, int64_t, int64_t, int64_t, int64_t, float *, int64_t, const Next &);
+template void product<bf16>(const Kernels &, const axk1_matrix &, const Rows<bf16> &, int64_t, int64_t, int64_t, int64_t, float *, int64_t, const Next &);
 
 } // namespace axk1

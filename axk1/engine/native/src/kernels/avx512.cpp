@@ -131,28 +131,32 @@ void dots(const typename T::X *const *x, int64_t m, const typename T::W *w, int6
     }
 }
 
-// 64 columns of M rows. Two positions are one step: their rows are interleaved, so that one instruction adds both.
-template <int M>
-inline void mix_tile(const float *p, int64_t p_step, const bf16 *c, int64_t c_step, int64_t s, int64_t l, float *out, int64_t out_step) {
-    __mmask32 first = l >= 32 ? ~0u : (1u << l) - 1, second = l >= 64 ? ~0u : l > 32 ? (1u << (l - 32)) - 1 : 0;
-    __m512 sum[M][4];
+// 16 * N columns of M rows. Two positions are one step: their rows are interleaved, so that one instruction adds both.
+// `pairs` has the weights of two positions in 32 bits, `step` of them a row.
+template <int M, int N>
+inline void mix_tile(const int32_t *pairs, int64_t step, const bf16 *c, int64_t c_step, int64_t s, int64_t l, float *out, int64_t out_step) {
+    __mmask32 own[N / 2];
+    __m512 sum[M][N];
+    #pragma GCC unroll 16
+    for (int j = 0; j < N / 2; j++) own[j] = l >= 32 * (j + 1) ? ~0u : l > 32 * j ? (1u << (l - 32 * j)) - 1 : 0;
     #pragma GCC unroll 16
     for (int i = 0; i < M; i++)
         #pragma GCC unroll 16
-        for (int j = 0; j < 4; j++) sum[i][j] = _mm512_setzero_ps();
+        for (int j = 0; j < N; j++) sum[i][j] = _mm512_setzero_ps();
     for (int64_t t = 0; t < s; t += 2) {
-        const bf16 *even = c + t * c_step, *odd = even + c_step;
+        const bf16 *row = c + t * c_step;
         bool whole = t + 1 < s;
-        __m512i e0 = _mm512_maskz_loadu_epi16(first, even), e1 = _mm512_maskz_loadu_epi16(second, even + 32);
-        __m512i o0 = _mm512_maskz_loadu_epi16(whole ? first : 0, odd), o1 = _mm512_maskz_loadu_epi16(whole ? second : 0, odd + 32);
-        __m512bh pair[4] = {(__m512bh)_mm512_unpacklo_epi16(e0, o0), (__m512bh)_mm512_unpackhi_epi16(e0, o0),
-                            (__m512bh)_mm512_unpacklo_epi16(e1, o1), (__m512bh)_mm512_unpackhi_epi16(e1, o1)};
+        __m512bh pair[N];
+        #pragma GCC unroll 16
+        for (int j = 0; j < N / 2; j++) {
+            __m512i even = _mm512_maskz_loadu_epi16(own[j], row + 32 * j), odd = _mm512_maskz_loadu_epi16(whole ? own[j] : 0, row + c_step + 32 * j);
+            pair[2 * j] = (__m512bh)_mm512_unpacklo_epi16(even, odd), pair[2 * j + 1] = (__m512bh)_mm512_unpackhi_epi16(even, odd);
+        }
         #pragma GCC unroll 16
         for (int i = 0; i < M; i++) {
-            uint32_t low = to_bf16(p[i * p_step + t]), high = whole ? to_bf16(p[i * p_step + t + 1]) : 0;
-            __m512bh both = (__m512bh)_mm512_set1_epi32(int(low | high << 16));
+            __m512bh both = (__m512bh)_mm512_set1_epi32(pairs[i * step + t / 2]);
             #pragma GCC unroll 16
-            for (int j = 0; j < 4; j++) sum[i][j] = _mm512_dpbf16_ps(sum[i][j], both, pair[j]);
+            for (int j = 0; j < N; j++) sum[i][j] = _mm512_dpbf16_ps(sum[i][j], both, pair[j]);
         }
     }
     // unpack took columns 0-3, 8-11, ... into the first vector and 4-7, 12-15, ... into the second
@@ -161,7 +165,7 @@ inline void mix_tile(const float *p, int64_t p_step, const bf16 *c, int64_t c_st
     #pragma GCC unroll 16
     for (int i = 0; i < M; i++)
         #pragma GCC unroll 16
-        for (int j = 0; j < 4; j++) {
+        for (int j = 0; j < N; j++) {
             int64_t left = l - 16 * j;
             if (left <= 0) break;
             __mmask16 kept = left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1);
@@ -169,6 +173,43 @@ inline void mix_tile(const float *p, int64_t p_step, const bf16 *c, int64_t c_st
             float *to = out + i * out_step + 16 * j;
             _mm512_mask_storeu_ps(to, kept, _mm512_add_ps(_mm512_maskz_loadu_ps(kept, to), ordered));
         }
+}
+
+constexpr int64_t MIX_POSITIONS = 512; // whose weights are narrowed at a time
+
+void row_to_bf16(const float *x, int64_t n, bf16 *out) {
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) _mm256_storeu_si256((__m256i *)(out + i), (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(x + i)));
+    if (i < n) {
+        __mmask16 rest = (__mmask16)((1u << (n - i)) - 1);
+        _mm256_mask_storeu_epi16(out + i, rest, (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(rest, x + i)));
+    }
+}
+
+template <int M, int N>
+void mix_rows(const float *p, int64_t p_step, const bf16 *c, int64_t c_step, int64_t s, int64_t l, float *out, int64_t out_step) {
+    alignas(64) int32_t pairs[M][MIX_POSITIONS / 2];
+    for (int i = 0; i < M; i++) {
+        pairs[i][(s - 1) / 2] = 0; // an odd number of positions: the last pair has a half
+        row_to_bf16(p + i * p_step, s, (bf16 *)pairs[i]);
+    }
+    for (int64_t j = 0; j < l; j += 16 * N) mix_tile<M, N>(pairs[0], MIX_POSITIONS / 2, c + j, c_step, s, l - j, out + j, out_step);
+}
+
+void mix_bf16(const float *p, int64_t p_step, int64_t m, const bf16 *c, int64_t c_step, int64_t all, int64_t l, float *out, int64_t out_step) {
+    for (int64_t start = 0; start < all; start += MIX_POSITIONS) {
+        int64_t s = std::min(MIX_POSITIONS, all - start), i = 0;
+        const float *from = p + start;
+        const bf16 *rows = c + start * c_step;
+        auto next = [&](auto tile, int64_t count) {
+            tile(from + i * p_step, p_step, rows, c_step, s, l, out + i * out_step, out_step);
+            i += count;
+        };
+        while (m - i >= 6 && m - i != 8) next(mix_rows<6, 4>, 6);
+        while (m - i >= 4) next(mix_rows<4, 4>, 4);
+        if (m - i >= 2) next(mix_rows<2, 4>, 2);
+        if (m > i) next(mix_rows<1, 4>, 1);
+    }
 }
 
 template <int M>
@@ -189,20 +230,11 @@ inline void mix_tile(const float *p, int64_t p_step, const float *c, int64_t c_s
     }
 }
 
-template <class C> void mix(const float *p, int64_t p_step, int64_t m, const C *c, int64_t c_step, int64_t s, int64_t l, float *out, int64_t out_step) {
+void mix_f32(const float *p, int64_t p_step, int64_t m, const float *c, int64_t c_step, int64_t s, int64_t l, float *out, int64_t out_step) {
     for (int64_t j = 0; j < l; j += 64) {
         int64_t i = 0;
         for (; i + 4 <= m; i += 4) mix_tile<4>(p + i * p_step, p_step, c + j, c_step, s, l - j, out + i * out_step + j, out_step);
         for (; i < m; i++) mix_tile<1>(p + i * p_step, p_step, c + j, c_step, s, l - j, out + i * out_step + j, out_step);
-    }
-}
-
-void row_to_bf16(const float *x, int64_t n, bf16 *out) {
-    int64_t i = 0;
-    for (; i + 16 <= n; i += 16) _mm256_storeu_si256((__m256i *)(out + i), (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(x + i)));
-    if (i < n) {
-        __mmask16 rest = (__mmask16)((1u << (n - i)) - 1);
-        _mm256_mask_storeu_epi16(out + i, rest, (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(rest, x + i)));
     }
 }
 
@@ -212,10 +244,11 @@ void row_to_bf16(const float *x, int64_t n, bf16 *out) {
 void avx512_dots_int4(const IntRow *, int64_t, const IntMatrix &, int64_t, int64_t, float *, int64_t);
 void avx512_dots_int8(const IntRow *, int64_t, const IntMatrix &, int64_t, int64_t, float *, int64_t);
 void avx512_quantise_row(const float *, int64_t, int, int8_t *, float *, int32_t *);
+extern const PanelKernels avx512_panel_kernels; // in avx512_panel.cpp
 
 const Kernels avx512_kernels = {
-    "avx512", dots<F32>, dots<F16>, dots<F32Bf16>, dots<Bf16>, mix<float>, mix<bf16>, row_to_bf16, rms_norm, swiglu, exp_sum, largest, scale, add,
-    {avx512_dots_int4, avx512_dots_int8, avx512_quantise_row},
+    "avx512", dots<F32>, dots<F16>, dots<F32Bf16>, dots<Bf16>, mix_f32, mix_bf16, row_to_bf16, rms_norm, swiglu, exp_sum, largest, scale, add,
+    {avx512_dots_int4, avx512_dots_int8, avx512_quantise_row}, &avx512_panel_kernels,
 };
 
 } // namespace axk1

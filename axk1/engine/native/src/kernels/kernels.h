@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 
+#include "panel.h"
 #include "quantised.h"
 
 namespace axk1 {
@@ -46,6 +47,7 @@ struct Kernels {
     void (*scale)(float *x, int64_t n, float factor);
     void (*add)(float *x, const float *y, int64_t n, float factor); // x += factor * y
     IntKernels ints;
+    const PanelKernels *panel; // nullptr: prompts are multiplied like everything else
 };
 
 extern const Kernels scalar_kernels;

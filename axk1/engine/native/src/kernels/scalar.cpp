@@ -4,6 +4,7 @@
 namespace axk1 {
 namespace {
 
+#include "panel.inl"
 #include "quantise_row.inl"
 #include "rows.inl"
 
@@ -45,13 +46,15 @@ template <int BITS> void int_dots(const IntRow *x, int64_t m, const IntMatrix &w
         }
 }
 
+const PanelKernels panel = {turn, panel_dots_bf16, panel_dots_int, quantise_panel};
+
 } // namespace
 
 const Kernels scalar_kernels = {
     "scalar", dots<float, float, value, value>, dots<float, f16, value, from_f16>,
     dots<float, bf16, value, from_bf16>, dots<bf16, bf16, from_bf16, from_bf16>,
     mix<float, value>, mix<bf16, from_bf16>, row_to_bf16, rms_norm, swiglu, exp_sum, largest, scale, add,
-    {int_dots<4>, int_dots<8>, quantise_row},
+    {int_dots<4>, int_dots<8>, quantise_row}, &panel,
 };
 
 } // namespace axk1
