@@ -200,3 +200,19 @@ def test_a_folder_that_promises_a_layer_and_has_none_is_looked_up(make: Any) -> 
         assert engine.generate([[5]], FREE)[0].token_ids == tuple(saved.greedy([5], 23))
     with pytest.raises(ValueError, match="no MTP layer"):
         Engine.open(saved.path, backend="reference", speculation="mtp")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_a_row_of_a_draft_is_the_same_bits_as_alone(dtype: torch.dtype, make: Any) -> None:
+    """What makes the native back end's outputs equal, not only likely to be."""
+    try:
+        load()
+    except NativeUnavailableError as reason:
+        pytest.skip(str(reason))
+    row, table = list(range(20, 70)), [list(range(13))]
+    backend = NativeBackend(CheckpointFolder(make(dtype=dtype).path), 64, BLOCK, 2)
+    backend.logits(step([row[:40]], [0], table, wanted=[]))
+    alone = [backend.logits(step([[token]], [place], table))[0] for place, token in enumerate(row[40:48], 40)]
+    backend.logits(step([row[:40]], [0], table, wanted=[]))
+    np.testing.assert_array_equal(backend.logits(step([row[40:48]], [40], table)), np.stack(alone))
+    backend.close()
