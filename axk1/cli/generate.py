@@ -5,13 +5,14 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from axk1.chat.sampling import SamplingParams
 from axk1.cli.words import Words
 from axk1.engine.engine import Engine
 from axk1.engine.output import RequestOutput
 from axk1.engine.prompt import Prompt
+from axk1.engine.speculation import Speculation
 
 __all__ = ["generate"]
 
@@ -21,7 +22,8 @@ def generate(argv: list[str], say: Words) -> int:
     options = _parser(say).parse_args(argv)
     prompts = _prompts(options, say)
     params = _params(options)
-    with Engine.open(options.folder, options.memory, options.threads, options.backend) as engine:
+    opened = (options.folder, options.memory, options.threads, options.backend)
+    with Engine.open(*opened, speculation=options.speculation) as engine:
         if options.json:
             for output in engine.generate(prompts, params):
                 print(json.dumps(_mapping(output), ensure_ascii=False))
@@ -59,6 +61,12 @@ def _parser(say: Words) -> argparse.ArgumentParser:
     add("--memory", metavar="SIZE", help=say("캐시에 쓸 메모리 (예: 6G)", "memory for the cache, such as 6G"))
     add("--threads", type=int, metavar="N", help=say("스레드 개수", "threads"))
     add("--backend", default="auto", help=say("계산 방식: auto, reference, …", "auto, reference, ..."))
+    add(
+        "--speculation",
+        choices=get_args(Speculation),
+        default="auto",
+        help=say("토큰을 미리 짐작해 빠르게 (답은 같음)", "draft tokens ahead for speed; the answer is the same"),
+    )
     add("--json", action="store_true", help=say("기계가 읽을 JSON으로", "as JSON lines, for machines"))
     return parser
 

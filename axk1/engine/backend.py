@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from axk1.arch import ModelConfig
 from axk1.checkpoint import CheckpointFolder
 
-__all__ = ["Backend", "Batch", "CacheFormat"]
+__all__ = ["Backend", "Batch", "CacheFormat", "Drafting"]
 
 CacheFormat = Literal["fp32", "bf16"]
 """What the numbers of a latent cache are."""
@@ -77,4 +77,21 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Gives memory and threads back; a second call does nothing."""
+        ...
+
+
+class Drafting(Protocol):
+    """What a back end offers besides when it drafts with the checkpoint's multi-token-prediction layer.
+
+    Its class then has `can_draft(folder: CheckpointFolder) -> bool`, and is built with `drafting=True`. The layer has a
+    cache of its own, in the same blocks: one layer more for every token.
+    """
+
+    def draft(self, batch: Batch, rows_N: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The likeliest token after the one that follows each wanted position: int32 [W].
+
+        The layer joins the state of a position with the token that follows it. `batch` has these positions, with
+        `tokens_N` the tokens that follow; `rows_N` are the places of the positions in the batch of the pass before, by
+        `logits` or `hidden`, or by `draft`, whose states are the layer's own.
+        """
         ...

@@ -32,6 +32,8 @@ from axk1.engine.loop import Loop, QueueFullError
 from axk1.engine.output import RequestOutput
 from axk1.engine.prompt import Prompt, Prompts, Reader, listed, paired
 from axk1.engine.scheduler import Scheduler
+from axk1.engine.speculation import Acceptance, Drafter, Speculation, Speculator
+from axk1.engine.speculation_choice import chosen, drafter, with_draft_layer
 from axk1.engine.stop import TextStream
 from axk1.engine.stream import AsyncStream, Make, Stream
 from axk1.native import NativeUnavailableError
@@ -45,12 +47,14 @@ _PATIENCE = 0.01  # seconds until a full queue is asked again
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is done at once: tokens of a cache block and of a step, sequences that run and that may wait."""
+    """How much is done at once: tokens of a cache block and of a step, sequences that run and that may wait, and
+    tokens that speculation may draft for a sequence."""
 
     block_size: int = 16
     max_batch_tokens: int = 512
     max_sequences: int = 64
     max_waiting: int = 1024
+    max_draft_tokens: int = 7
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -62,14 +66,15 @@ class Engine:
     """Made by `Engine.open`. Every method may be called from any thread or event loop, many at a time; what they ask
     for is batched. Close it, or use it in a `with` statement."""
 
-    def __init__(self, backend: Backend, reader: Reader, limits: Limits) -> None:
+    def __init__(self, backend: Backend, reader: Reader, limits: Limits, drafts: Drafter | None = None) -> None:
         self.config = backend.config
         self.tokenizer = reader.tokenizer
         self._reader = reader
         self._limits = limits
         pool = BlockPool(backend.blocks)
         scheduler = Scheduler(pool, backend.block_size, limits.max_batch_tokens, limits.max_sequences)
-        self._loop = Loop(backend, scheduler, limits.max_waiting)
+        self._speculator = None if drafts is None else Speculator(drafts, limits.max_draft_tokens)
+        self._loop = Loop(backend, scheduler, limits.max_waiting, self._speculator)
         self._finalizer = weakref.finalize(self, self._loop.close)
 
     @classmethod
@@ -80,27 +85,39 @@ class Engine:
         threads: int | None = None,
         backend: str = "auto",
         limits: Limits | None = None,
+        speculation: Speculation = "auto",
     ) -> Self:
         """The model of a Hugging Face folder; one without a tokenizer works with token ids.
 
         `memory` is what the latent cache may take (6G, 512M, bytes), `threads` the back end's, `backend` the name of a
-        plug-in of the kind `engine_backend` ("auto": native, or reference where there is no C++ compiler). Raises
-        CheckpointError for a folder that cannot be read, ValueError for settings that make no sense.
+        plug-in of the kind `engine_backend` ("auto": native, or reference where there is no C++ compiler).
+        `speculation` drafts tokens by the checkpoint's MTP layer or by looking up repetitions ("auto": the layer where
+        there is one); it changes the speed, never the output. Raises CheckpointError for a folder that cannot be read,
+        ValueError for settings that make no sense.
         """
         limits = limits or Limits()
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
         source = CheckpointFolder(Path(folder))
         plugin = _plugin(backend)
+        way = chosen(speculation, plugin, source)
         cells = plugin.cache_format(source)
-        count = sizes.blocks(source.config, memory, limits.block_size, limits.max_sequences, cells)
+        cached = with_draft_layer(source.config) if way == "mtp" else source.config
+        count = sizes.blocks(cached, memory, limits.block_size, limits.max_sequences, cells)
         reader = Reader.of(source, tokens_in_cache=count * limits.block_size)
-        return cls(plugin(source, count, limits.block_size, threads), reader, limits)
+        extra = {"drafting": True} if way == "mtp" else {}
+        made = plugin(source, count, limits.block_size, threads, **extra)
+        return cls(made, reader, limits, drafter(way, made))
 
     @property
     def context(self) -> int:
         """The most tokens that a prompt and its completion may have together."""
         return self._reader.context
+
+    @property
+    def acceptance(self) -> Acceptance:
+        """Tokens that speculation has drafted so far, for all requests, and those that came true."""
+        return Acceptance() if self._speculator is None else self._speculator.total
 
     def generate(
         self, prompts: Prompts, params: SamplingParams | Sequence[SamplingParams] | None = None

@@ -40,8 +40,14 @@ class Job(Protocol):
         """The positions of the slice whose rows are needed, ascending."""
         ...
 
-    def receive(self, rows_RX: Floats) -> None:
-        """The rows of the wanted positions; may append a token to the sequence, may set `ended`."""
+    @property
+    def room(self) -> int:
+        """How many tokens it may still get, at most."""
+        ...
+
+    def receive(self, rows_RX: Floats, draft: Sequence[int]) -> None:
+        """The rows of the wanted positions, the last ones behind the tokens of a draft; may append to the sequence as
+        many of these tokens as are right and one more, may set `ended`."""
         ...
 
     def cancel(self) -> None:
@@ -90,14 +96,23 @@ class Completion:
         """The completion so far."""
         return self.sequence.tokens[len(self.prompt) :]
 
+    @property
+    def room(self) -> int:
+        """Tokens up to `max_tokens` and to the end of the context."""
+        length = len(self.sequence.tokens)
+        limit = _ALL if self.params.max_tokens is None else self.params.max_tokens
+        return min(limit + len(self.prompt), self.context) - length
+
     def wanted(self, piece: scheduler.Slice) -> list[int]:
-        """The last position of the sequence, and those of the prompt that are still to be scored."""
+        """The last position of the sequence and those of a draft, and those of the prompt that are to be scored."""
         last = len(self.sequence.tokens) - 1
         scored = [] if self.prompt_logprobs is None else range(len(self.prompt_logprobs) - 1, len(self.prompt) - 1)
-        return [one for one in range(piece.start, piece.end) if one == last or one in scored]
+        places = range(piece.start, piece.end + len(piece.draft))
+        return [one for one in places if one >= last or one in scored]
 
-    def receive(self, rows_RX: Floats) -> None:
-        """Scores the prompt's tokens with the first rows, chooses the next token by the last."""
+    def receive(self, rows_RX: Floats, draft: Sequence[int] = ()) -> None:
+        """Scores the prompt's tokens with the first rows and chooses the next token by the one after. The rows behind
+        it choose further ones, as long as what was chosen is what the draft had put there."""
         rows = list(rows_RX)
         while rows and self.prompt_logprobs is not None and len(self.prompt_logprobs) < len(self.prompt):
             assert self.params.prompt_logprobs is not None
@@ -105,8 +120,12 @@ class Completion:
             self.prompt_logprobs.append(logprobs(rows.pop(0), token, self.params.prompt_logprobs))
             whole = len(self.prompt_logprobs) == len(self.prompt)
             self.sequence.reusable = _ALL if whole else len(self.prompt_logprobs) - 1
-        for logits_V in rows:
+        self.sequence.drafted += len(draft)
+        for place, logits_V in enumerate(rows):
+            self.sequence.accepted += place > 0
             self._continue(logits_V)
+            if self.ended or place == len(draft) or self.sequence.tokens[-1] != draft[place]:
+                break
 
     def cancel(self) -> None:
         """Its reader, if any, sees the finish reason "cancelled"."""
@@ -164,11 +183,16 @@ class Reading:
     def __post_init__(self) -> None:
         self.sequence = scheduler.Sequence(list(self.tokens), reusable=0)
 
+    @property
+    def room(self) -> int:
+        """None: a text that is read does not grow."""
+        return 0
+
     def wanted(self, piece: scheduler.Slice) -> list[int]:
         """All that it has not yet."""
         return list(range(max(piece.start, self.sequence.reusable), piece.end))
 
-    def receive(self, rows_RX: Floats) -> None:
+    def receive(self, rows_RX: Floats, _draft: Sequence[int] = ()) -> None:
         """Keeps the rows; the last ones end it."""
         self.rows.append(rows_RX)
         self.sequence.reusable += len(rows_RX)

@@ -10,8 +10,9 @@ import threading
 from collections import deque
 
 from axk1.engine.backend import Backend
-from axk1.engine.job import Job
+from axk1.engine.job import Floats, Job
 from axk1.engine.scheduler import Scheduler, Sequence
+from axk1.engine.speculation import Speculator
 from axk1.engine.step import Part, run
 
 __all__ = ["Loop", "QueueFullError"]
@@ -24,9 +25,12 @@ class QueueFullError(RuntimeError):
 class Loop:
     """Starts its thread with the first job and ends it with `close`."""
 
-    def __init__(self, backend: Backend, scheduler: Scheduler, max_waiting: int) -> None:
+    def __init__(
+        self, backend: Backend, scheduler: Scheduler, max_waiting: int, speculator: Speculator | None = None
+    ) -> None:
         self._backend = backend
         self._scheduler = scheduler
+        self._speculator = speculator
         self._max_waiting = max_waiting
         self._jobs: dict[Sequence, Job] = {}
         self._changed = threading.Condition()
@@ -124,15 +128,30 @@ class Loop:
                 self._fail(part.job, error)
             return
         for part, rows_RX in zip(parts, rows, strict=True):
-            self._scheduler.computed(part.piece)
-            try:
-                if len(rows_RX):
-                    part.job.receive(rows_RX)
-            except Exception as error:  # noqa: BLE001
-                self._fail(part.job, error)
-                continue
+            self._hand_out(part, rows_RX)
+        if self._speculator is not None:
+            self._speculate(self._speculator, parts)
+        for part in parts:
             if part.job.ended:
                 self._end(part.job)
+
+    def _hand_out(self, part: Part, rows_RX: Floats) -> None:
+        try:
+            if len(rows_RX):
+                part.job.receive(rows_RX, part.piece.draft)
+        except Exception as error:  # noqa: BLE001
+            part.job.fail(error)
+        else:
+            self._scheduler.computed(part.piece)
+
+    def _speculate(self, speculator: Speculator, parts: list[Part]) -> None:
+        """Before jobs end, while their blocks are still theirs: drafting may write to them."""
+        try:
+            speculator.after(parts)
+        except Exception as error:  # noqa: BLE001
+            for part in parts:
+                if not part.job.ended:
+                    part.job.fail(error)
 
     def _fail(self, job: Job, error: Exception) -> None:
         job.fail(error)
@@ -140,4 +159,6 @@ class Loop:
 
     def _end(self, job: Job) -> None:
         del self._jobs[job.sequence]
+        if self._speculator is not None:
+            self._speculator.forget(job.sequence)
         self._scheduler.finish(job.sequence)

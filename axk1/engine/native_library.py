@@ -12,9 +12,9 @@ from importlib import resources
 
 from axk1.native import build, compiler, sources
 
-__all__ = ["FORMATS", "VERSION", "BatchSpec", "Layer", "Matrix", "ModelSpec", "load"]
+__all__ = ["FORMATS", "VERSION", "BatchSpec", "Layer", "Matrix", "ModelSpec", "Mtp", "load"]
 
-VERSION = 2
+VERSION = 3
 FORMATS = {"f32": 0, "f16": 1, "bf16": 2, "int4": 3, "int8": 4}
 """The library's code for each kind of weight (`checkpoint.weights.Kind`) that it multiplies with."""
 
@@ -54,6 +54,17 @@ class Layer(ctypes.Structure):
     )
 
 
+class Mtp(ctypes.Structure):
+    """Mirrors `axk1_mtp`."""
+
+    _fields_ = (
+        *((name, c_void_p) for name in ("embedding_norm", "state_norm")),
+        ("join", Matrix),
+        ("layer", Layer),
+        ("final_norm", c_void_p),
+    )
+
+
 class ModelSpec(ctypes.Structure):
     """Mirrors `axk1_model_spec`."""
 
@@ -68,6 +79,7 @@ class ModelSpec(ctypes.Structure):
         ("head", Matrix),
         ("layer", POINTER(Layer)),
         *((name, c_int32) for name in ("block_size", "blocks", "threads", "unused")),
+        ("mtp", POINTER(Mtp)),
     )
 
 
@@ -100,6 +112,7 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
     library.axk1_close.argtypes = [c_void_p]
     library.axk1_close.restype = None
     library.axk1_forward.argtypes = [c_void_p, POINTER(BatchSpec), c_int32, c_void_p]
+    library.axk1_draft.argtypes = [c_void_p, POINTER(BatchSpec), c_void_p, c_void_p]
     library.axk1_bytes.argtypes = [c_void_p]
     library.axk1_bytes.restype = c_int64
     library.axk1_kernels.restype = c_char_p

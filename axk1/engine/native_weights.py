@@ -19,7 +19,7 @@ from axk1.arch import LATENT_NORM_EPS, attention_factor, softmax_scale
 from axk1.checkpoint import CheckpointFolder
 from axk1.checkpoint.floats import from_float32, to_float32
 from axk1.checkpoint.weights import Weight
-from axk1.engine.native_library import FORMATS, VERSION, Layer, Matrix, ModelSpec
+from axk1.engine.native_library import FORMATS, VERSION, Layer, Matrix, ModelSpec, Mtp
 from axk1.engine.reference.weights import planned, values
 from axk1.engine.rope import frequencies
 
@@ -29,11 +29,12 @@ __all__ = ["NativeWeights"]
 class NativeWeights:
     """Builds the library's description of a model and keeps alive what it points to."""
 
-    def __init__(self, folder: CheckpointFolder) -> None:
+    def __init__(self, folder: CheckpointFolder, *, drafting: bool = False) -> None:
         self._folder = folder
         self._config = folder.config
         self._kept: list[object] = []
-        self._sources = planned(folder).sources
+        self._drafting = drafting
+        self._sources = planned(folder, mtp=drafting).sources
 
     def spec(self, blocks: int, block_size: int, threads: int) -> ModelSpec:
         """The whole model; CheckpointError for a tensor in a format that the library does not read."""
@@ -53,6 +54,17 @@ class NativeWeights:
             embedding if config.tie_word_embeddings else self._matrix("lm_head.weight"),
             layers,
             *(block_size, blocks, threads, 0),
+            ctypes.pointer(self._mtp()) if self._drafting else None,
+        )
+
+    def _mtp(self) -> Mtp:
+        at = f"model.layers.{self._config.num_hidden_layers}."
+        return Mtp(
+            embedding_norm=self._vector(f"{at}enorm.weight"),
+            state_norm=self._vector(f"{at}hnorm.weight"),
+            join=self._matrix(f"{at}eh_proj.weight"),
+            layer=self._layer(self._config.num_hidden_layers),
+            final_norm=self._vector(f"{at}shared_head.norm.weight"),
         )
 
     def _layer(self, index: int) -> Layer:

@@ -33,7 +33,7 @@ class RequestOutput:
     """A whole completion. `token_ids` hold the token that ended it, `text` does not, nor any stop text.
 
     `logprobs` and `prompt_logprobs` are None unless asked for; the first token of a prompt has none. `cached_tokens`
-    of the prompt were found in the cache.
+    of the prompt were found in the cache; of `drafted_tokens` that speculation proposed, `accepted_tokens` came true.
     """
 
     prompt_token_ids: tuple[int, ...]
@@ -44,6 +44,8 @@ class RequestOutput:
     finish_reason: FinishReason
     stop_reason: int | str | None
     cached_tokens: int
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
 
     @classmethod
     def joined(
@@ -52,6 +54,8 @@ class RequestOutput:
         deltas: Sequence[Delta],
         prompt_logprobs: Sequence[Mapping[int, Logprob] | None] | None,
         cached_tokens: int,
+        drafted_tokens: int = 0,
+        accepted_tokens: int = 0,
     ) -> RequestOutput:
         """The deltas of one request, put together."""
         last = deltas[-1]
@@ -66,4 +70,6 @@ class RequestOutput:
             finish_reason=last.finish_reason,
             stop_reason=last.stop_reason,
             cached_tokens=cached_tokens,
+            drafted_tokens=drafted_tokens,
+            accepted_tokens=accepted_tokens,
         )

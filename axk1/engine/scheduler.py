@@ -3,12 +3,15 @@
 First come, first served. Running sequences go first, oldest first, each with all its missing tokens as far as the
 step's budget goes; then waiting ones begin. When the cache is full, the youngest running sequence gives its blocks back
 and waits at the front of the queue: it is computed again later, mostly from what the cache still remembers.
+
+Drafts, guesses at a sequence's next tokens, ride along on what then is left of the budget and of the free blocks: they
+never delay a token that is known, and never send a sequence back to the queue.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from axk1.engine.cache import BlockPool, block_keys
 
@@ -20,7 +23,8 @@ class Sequence:
     """Tokens to be computed: a prompt and what was generated after it.
 
     `computed` tokens have their latents in `blocks`. Of the first `reusable` tokens the results are not needed (any
-    more), so they may come from the prefix cache; when it was first let in, those of `reused` tokens did.
+    more), so they may come from the prefix cache; when it was first let in, those of `reused` tokens did. `draft` is a
+    guess at the tokens that will follow; of all those `drafted` and computed, `accepted` turned out right.
     """
 
     tokens: list[int]
@@ -30,6 +34,9 @@ class Sequence:
     blocks: list[int] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)
     preemptions: int = 0
+    draft: list[int] = field(default_factory=list)
+    drafted: int = 0
+    accepted: int = 0
 
     @property
     def missing(self) -> int:
@@ -39,15 +46,16 @@ class Sequence:
 
 @dataclass(frozen=True)
 class Slice:
-    """One sequence's part of a step: `count` tokens from position `start` on."""
+    """One sequence's part of a step: `count` tokens from position `start` on, and a draft of what follows them."""
 
     sequence: Sequence
     start: int
     count: int
+    draft: tuple[int, ...] = ()
 
     @property
     def end(self) -> int:
-        """The position after the last token of the slice."""
+        """The position after the last token that is known, where the draft begins."""
         return self.start + self.count
 
 
@@ -78,15 +86,27 @@ class Scheduler:
         if len(self.running) == len(before):  # who gave way would only be let in to give way again
             slices += self._let_in(self.max_batch_tokens - sum(piece.count for piece in slices))
         assert slices or not self.busy
-        return slices
+        return self._with_drafts(slices)
 
     def computed(self, piece: Slice) -> None:
-        """The slice's latents are in the cache: its full blocks may be shared from now on."""
+        """The slice's latents are in the cache: its full blocks may be shared from now on.
+
+        With a draft, call it when the sequence has got its new tokens: those of the draft that are right, and one more.
+        Latents of the rest stay behind the computed ones, where they are overwritten before anything reads them.
+        """
         sequence = piece.sequence
-        sequence.computed = piece.end
+        accepted = len(sequence.tokens) - 1 - piece.end if piece.draft else 0
+        assert piece.draft[:accepted] == tuple(sequence.tokens[piece.end : piece.end + accepted]), (
+            "not what was computed"
+        )
+        sequence.computed = piece.end + accepted
         sequence.keys = block_keys(sequence.tokens, self.block_size, sequence.keys)
-        for number in range(piece.start // self.block_size, piece.end // self.block_size):
+        for number in range(piece.start // self.block_size, sequence.computed // self.block_size):
             self.pool.publish(sequence.blocks[number], sequence.keys[number])
+        if piece.draft:
+            surplus = self._blocks_up_to(len(sequence.tokens))
+            self.pool.release(sequence.blocks[surplus:])
+            del sequence.blocks[surplus:]
 
     def finish(self, sequence: Sequence) -> None:
         """Ends a sequence, running or waiting; its blocks are free at once."""
@@ -116,6 +136,20 @@ class Scheduler:
             slices.append(admitted)
             budget -= admitted.count
         return slices
+
+    def _with_drafts(self, slices: list[Slice]) -> list[Slice]:
+        room = self.max_batch_tokens - sum(piece.count for piece in slices)
+        longer: list[Slice] = []
+        for piece in slices:
+            sequence = piece.sequence
+            draft = sequence.draft if piece.end == len(sequence.tokens) else []
+            places = (len(sequence.blocks) + self.pool.free) * self.block_size - piece.end
+            draft = draft[: min(room, places)]
+            wanted = self._blocks_up_to(piece.end + len(draft)) - len(sequence.blocks)
+            sequence.blocks += self.pool.take(wanted)
+            longer.append(replace(piece, draft=tuple(draft)))
+            room -= len(draft)
+        return longer
 
     def _admit(self, sequence: Sequence, budget: int) -> Slice | None:
         """Begins the first waiting sequence behind what the cache remembers of it; None when there is no room."""

@@ -15,7 +15,7 @@ from axk1.engine.backend import Backend, Batch
 from axk1.engine.job import Floats, Job, Wants
 from axk1.engine.scheduler import Slice
 
-__all__ = ["Part", "batch_of", "run"]
+__all__ = ["Part", "batch_of", "run", "tables"]
 
 
 @dataclass(frozen=True)
@@ -36,23 +36,28 @@ def run(backend: Backend, parts: Sequence[Part], wants: Wants) -> list[Floats]:
 
 
 def batch_of(parts: Sequence[Part]) -> Batch:
-    """The parts' tokens one after the other; tables hold the blocks up to the last token."""
+    """The parts' tokens one after the other, drafts behind the known ones; tables hold the blocks up to the last."""
     pieces = [part.piece for part in parts]
-    starts = np.cumsum([0, *(piece.count for piece in pieces)])
+    starts = np.cumsum([0, *(piece.count + len(piece.draft) for piece in pieces)])
     shifts = starts[:-1] - [piece.start for piece in pieces]
     places = [shift + one for shift, part in zip(shifts, parts, strict=True) for one in part.wanted]
     return Batch(
-        tokens_N=_int32([token for piece in pieces for token in piece.sequence.tokens[piece.start : piece.end]]),
+        tokens_N=_int32([token for piece in pieces for token in _tokens(piece)]),
         starts_S1=_int32(starts),
         cached_S=_int32([piece.start for piece in pieces]),
-        blocks_SM=_tables([piece.sequence.blocks for piece in pieces]),
+        blocks_SM=tables([piece.sequence.blocks for piece in pieces]),
         wanted_W=_int32(places),
     )
 
 
-def _tables(tables: Sequence[Sequence[int]]) -> NDArray[np.int32]:
-    blocks_SM = np.full((len(tables), max(map(len, tables))), -1, np.int32)
-    for row, table in zip(blocks_SM, tables, strict=True):
+def _tokens(piece: Slice) -> list[int]:
+    return [*piece.sequence.tokens[piece.start : piece.end], *piece.draft]
+
+
+def tables(blocks: Sequence[Sequence[int]]) -> NDArray[np.int32]:
+    """The blocks of each sequence as a row, padded with -1."""
+    blocks_SM = np.full((len(blocks), max(map(len, blocks))), -1, np.int32)
+    for row, table in zip(blocks_SM, blocks, strict=True):
         row[: len(table)] = table
     return blocks_SM
 

@@ -116,4 +116,6 @@ def _delta(item: Item) -> Delta:
 
 
 def _output(job: Completion, deltas: list[Delta]) -> RequestOutput:
-    return RequestOutput.joined(job.prompt, deltas, job.prompt_logprobs, job.sequence.reused)
+    sequence = job.sequence
+    counts = (sequence.reused, sequence.drafted, sequence.accepted)
+    return RequestOutput.joined(job.prompt, deltas, job.prompt_logprobs, *counts)

@@ -39,6 +39,21 @@ def test_text_and_json_agree(folders: tuple[Path, Path], capsys: pytest.CaptureF
     assert output["finish_reason"] == "length"
 
 
+def test_speculation_is_counted_and_changes_nothing(
+    folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["generate", str(folders[1]), "--ids", "5 6 7 5 6 7 5 6", "--max-tokens", "30", "--ignore-eos", "--json"]
+    found = []
+    for way in ("off", "lookup", "auto"):
+        assert main([*asked, "--speculation", way]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    counts = [(one.pop("drafted_tokens"), one.pop("accepted_tokens")) for one in found]
+    assert counts[0] == (0, 0)
+    assert counts[1] == counts[2]
+    assert counts[1][0] > 0
+    assert found[0] == found[1] == found[2]
+
+
 def test_ids_go_in_and_out_without_a_tokenizer(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["generate", str(folders[1]), "--ids", "1 2,3", "--ids", "4", "--max-tokens", "3", "--ignore-eos"]) == 0
     assert [len(line.split()) for line in capsys.readouterr().out.strip().split("\n")] == [3, 3]
@@ -51,6 +66,7 @@ def test_ids_go_in_and_out_without_a_tokenizer(folders: tuple[Path, Path], capsy
         (["--ids", "1 a"], "--ids wants token ids"),
         (["--prompt", "a"], "the folder has no tokenizer"),
         (["--ids", "1", "--temperature", "-1"], "temperature must be 0 or more"),
+        (["--ids", "1", "--speculation", "mtp"], "no MTP layer that this back end can draft with"),
         (["--ids", "1", "--backend", "warp"], "unknown engine_backend 'warp'"),
         (["--ids", "400"], "token id 400 is outside"),
     ],

@@ -59,6 +59,14 @@ class Saved:
         with torch.no_grad():
             return self.model(torch.tensor([ids]))[0].numpy()
 
+    def mtp_logits(self, ids: list[int]) -> Any:
+        """What the MTP layer foretells at each position but the last: float32 [T - 1, V]. At t, for token t + 2."""
+        tokens = torch.tensor([ids])
+        with torch.no_grad():
+            hidden, _ = self.model.hidden(tokens)
+            state, _ = self.model._mtp_depth(self.model.mtp_layers[0], hidden[:, :-1], tokens[:, 1:], None)
+            return (state[0] @ self.model.head.T).numpy()
+
     def greedy(self, prompt: list[int], count: int) -> list[int]:
         """The oracle's tokens: the whole sequence again for each, without any cache."""
         ids = list(prompt)
@@ -74,6 +82,7 @@ def saved(
     path: Path,
     *,
     fused_experts: bool = False,
+    mtp: bool = False,
     dtype: Any = None,
     files: Mapping[str, bytes] | None = None,
     **changes: Any,
@@ -91,7 +100,7 @@ def saved(
         if dtype is not None:  # the oracle keeps float32 arithmetic on the rounded weights
             for parameter in model.parameters():
                 parameter.copy_(parameter.to(dtype).float())
-    save(model.state_dict(), config, path, files or {}, dtype=dtype, fused_experts=fused_experts)
+    save(model.state_dict(), config, path, files or {}, dtype=dtype, fused_experts=fused_experts, mtp=mtp)
     return Saved(model.eval(), path)
 
 
@@ -104,6 +113,12 @@ def make(tmp_path: Path) -> Make:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Saved:
     """A folder without a tokenizer."""
     return saved(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture(scope="session")
+def foretelling(tmp_path_factory: pytest.TempPathFactory) -> Saved:
+    """A folder with an MTP layer."""
+    return saved(tmp_path_factory.mktemp("foretelling") / "model", num_nextn_predict_layers=1, mtp=True)
 
 
 @pytest.fixture(scope="session")

@@ -42,8 +42,12 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.scheduler.add(self.arrived[-1])
 
     @precondition(lambda self: self.scheduler.busy)
-    @rule(ends=st.lists(st.booleans(), min_size=5, max_size=5), token=st.integers(0, 2), cancelled=st.integers(0, 9))
-    def step(self, ends: list[bool], token: int, cancelled: int) -> None:
+    @rule(
+        ends=st.lists(st.booleans(), min_size=5, max_size=5), token=st.integers(0, 2), cancelled=st.integers(0, 9),
+        right=st.integers(0, 6), draft=st.lists(st.integers(0, 2), max_size=6),
+    )  # fmt: skip
+    def step(self, ends: list[bool], token: int, cancelled: int, right: int, draft: list[int]) -> None:
+        """Of every draft `right` tokens turn out right; `draft` is the next one."""
         pieces = self.scheduler.schedule()
         self.check_step(pieces)
         for piece in pieces:
@@ -53,15 +57,18 @@ class SchedulerMachine(RuleBasedStateMachine):
         for piece, ends_now in zip(pieces, [*ends] * 20, strict=False):
             if id(piece.sequence) in self.ended:
                 continue
+            sequence = piece.sequence
+            grows = piece.end == len(sequence.tokens)
+            if grows:
+                sequence.tokens += [*piece.draft[:right], token]
+                sequence.reusable = EVERYTHING
             self.scheduler.computed(piece)
-            if piece.sequence.missing:
-                continue
-            full = len(piece.sequence.tokens) >= self.blocks * self.block_size
-            if ends_now or full:
-                self.end(piece.sequence)
-            else:
-                piece.sequence.tokens.append(token)
-                piece.sequence.reusable = EVERYTHING
+            room = self.blocks * self.block_size - len(sequence.tokens)
+            if grows and (ends_now or room < 0):
+                self.end(sequence)
+            elif grows:
+                assert sequence.missing == 1
+                sequence.draft = draft[:room]
 
     @precondition(lambda self: self.live)
     @rule(place=st.integers(0, 100))
@@ -74,7 +81,7 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     def check_step(self, pieces: list[Slice]) -> None:
         assert pieces, "while there is work, every step does some"
-        assert sum(piece.count for piece in pieces) <= self.scheduler.max_batch_tokens
+        assert sum(piece.count + len(piece.draft) for piece in pieces) <= self.scheduler.max_batch_tokens
         assert len({id(piece.sequence) for piece in pieces}) == len(pieces)
         assert pieces[0].sequence is self.live[0], "the oldest request always gets on"
         order = [self.arrived.index(piece.sequence) for piece in pieces]
@@ -82,19 +89,21 @@ class SchedulerMachine(RuleBasedStateMachine):
         for piece in pieces:
             assert piece.count > 0
             assert piece.start == piece.sequence.computed
-            assert piece.end <= len(piece.sequence.blocks) * self.block_size
+            assert piece.end + len(piece.draft) <= len(piece.sequence.blocks) * self.block_size
+            assert not piece.draft or piece.end == len(piece.sequence.tokens), "a draft follows all that is known"
 
     def write(self, piece: Slice) -> None:
         """What a back end does: fill the slots of the slice, then read those of all positions before."""
         sequence = piece.sequence
-        for position in range(piece.start, piece.end):
+        tokens = (*sequence.tokens[: piece.end], *piece.draft)
+        for position in range(piece.start, len(tokens)):
             block = sequence.blocks[position // self.block_size]
             assert self.pool.references(block) == 1, "a block that is written to has one owner"
             assert not self.pool.is_published(block), "a published block is never written to"
-            self.contents[block, position % self.block_size] = tuple(sequence.tokens[: position + 1])
-        for position in range(piece.end):
+            self.contents[block, position % self.block_size] = tokens[: position + 1]
+        for position in range(len(tokens)):
             slot = (sequence.blocks[position // self.block_size], position % self.block_size)
-            assert self.contents[slot] == tuple(sequence.tokens[: position + 1]), "latents of other tokens are read"
+            assert self.contents[slot] == tokens[: position + 1], "latents of other tokens are read"
 
     @invariant()
     def references_are_exact(self) -> None:
@@ -107,6 +116,8 @@ class SchedulerMachine(RuleBasedStateMachine):
         assert self.pool.free == self.blocks - len(set(held))
         for sequence in self.live:
             assert len(set(sequence.blocks)) == len(sequence.blocks)
+            most = -(-len(sequence.tokens) // self.block_size)
+            assert len(sequence.blocks) <= most, "a draft that was wrong holds no block"
 
     @invariant()
     def order_is_fair(self) -> None:
@@ -122,6 +133,8 @@ class SchedulerMachine(RuleBasedStateMachine):
         if not hasattr(self, "scheduler"):
             return
         steps = 0
+        for sequence in self.live:
+            sequence.draft = []
         while self.scheduler.busy:
             for piece in self.scheduler.schedule():
                 self.scheduler.computed(piece)
@@ -178,6 +191,33 @@ def test_what_is_scored_is_computed() -> None:
     computed(scheduler, [1, 2, 3, 4])
     scheduler.add(Sequence([1, 2, 3, 4], reusable=1))
     assert scheduler.schedule()[0].start == 1
+
+
+def test_drafts_get_what_is_left_and_send_nobody_back() -> None:
+    scheduler = Scheduler(BlockPool(4), 2, 8, 4)
+    old, new = Sequence([1, 2, 3], EVERYTHING), Sequence([4, 5], EVERYTHING)
+    for sequence in (old, new):
+        scheduler.add(sequence)
+    for piece in scheduler.schedule():
+        piece.sequence.tokens.append(6)
+        scheduler.computed(piece)
+    old.draft, new.draft = [7, 7, 7, 7, 7], [8]
+    pieces = scheduler.schedule()
+    assert [piece.draft for piece in pieces] == [(), (8,)], "the new one's next token takes the last block"
+    assert old.preemptions == new.preemptions == 0
+
+
+def test_only_what_was_right_of_a_draft_can_be_found_again() -> None:
+    scheduler = Scheduler(BlockPool(8), 2, 16, 4)
+    sequence = Sequence([1, 2, 3], EVERYTHING, draft=[4, 5, 6, 7, 8])
+    scheduler.add(sequence)
+    (piece,) = scheduler.schedule()
+    assert (piece.end, piece.draft) == (3, (4, 5, 6, 7, 8))
+    sequence.tokens += [4, 5, 9]
+    scheduler.computed(piece)
+    assert (sequence.computed, len(sequence.blocks)) == (5, 3)
+    scheduler.finish(sequence)
+    assert computed(scheduler, [1, 2, 3, 4, 5, 6, 7, 8]).reused == 4
 
 
 @pytest.mark.parametrize("budget", [1, 5, 64])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from axk1.arch import ModelConfig
 from axk1.checkpoint import CheckpointFolder
@@ -24,19 +25,34 @@ Weight = Callable[[str], Floats]
 
 
 class ReferenceBackend:
-    """Implements `Backend`. The model lies in memory as float32; `threads` is the linear algebra library's own."""
+    """Implements `Backend` and `Drafting`. The model lies in memory as float32; `threads` are the linear algebra's."""
 
-    def __init__(self, folder: CheckpointFolder, blocks: int, block_size: int, threads: int | None = None) -> None:  # noqa: ARG002
+    def __init__(
+        self,
+        folder: CheckpointFolder,
+        blocks: int,
+        block_size: int,
+        threads: int | None = None,  # noqa: ARG002
+        *,
+        drafting: bool = False,
+    ) -> None:
         self.config = weights.without_mtp(folder.config)
         self.blocks, self.block_size = blocks, block_size
-        parameters = weights.read(folder)
+        parameters = weights.read(folder, mtp=drafting)
         self._embedding_VD = parameters["model.embed_tokens.weight"]
         self._head_VD = self._embedding_VD if self.config.tie_word_embeddings else parameters["lm_head.weight"]
         self._norm_D = parameters["model.norm.weight"]
         self._layers = [_Layer(self.config, layer, parameters) for layer in range(self.config.num_hidden_layers)]
         self._rope = Rope(self.config)
         size = self.config.kv_lora_rank + self.config.qk_rope_head_dim
-        self._cache_YSU = np.zeros((len(self._layers), blocks * block_size, size), np.float32)
+        self._mtp = _MtpLayer(self.config, parameters) if drafting else None
+        self._cache_YSU = np.zeros((len(self._layers) + drafting, blocks * block_size, size), np.float32)
+        self._states_ND = np.zeros((0, self.config.hidden_size), np.float32)  # of the last pass, normed
+
+    @staticmethod
+    def can_draft(folder: CheckpointFolder) -> bool:
+        """Whether the folder has a multi-token-prediction layer."""
+        return weights.has_mtp(folder)
 
     @staticmethod
     def cache_format(_folder: CheckpointFolder) -> CacheFormat:
@@ -52,9 +68,26 @@ class ReferenceBackend:
         pages = Pages(batch, self.block_size)
         tables = self._rope.tables(pages.positions_N)
         x_ND = self._embedding_VD[batch.tokens_N]
-        for layer, cache_SU in zip(self._layers, self._cache_YSU, strict=True):
+        for layer, cache_SU in zip(self._layers, self._cache_YSU, strict=False):
             x_ND = layer(x_ND, tables, cache_SU, pages)
-        return rms_norm(x_ND[batch.wanted_W], self._norm_D, self.config.rms_norm_eps)
+        if self._mtp is None:
+            return rms_norm(x_ND[batch.wanted_W], self._norm_D, self.config.rms_norm_eps)
+        self._states_ND = rms_norm(x_ND, self._norm_D, self.config.rms_norm_eps)
+        return self._states_ND[batch.wanted_W]
+
+    def draft(self, batch: Batch, rows_N: NDArray[np.int32]) -> NDArray[np.int32]:
+        """int32 [W]"""
+        tokens_W: NDArray[np.int32] = self.draft_logits(batch, rows_N).argmax(axis=-1).astype(np.int32)
+        return tokens_W
+
+    def draft_logits(self, batch: Batch, rows_N: NDArray[np.int32]) -> Floats:
+        """The scores that `draft` chooses by: float32 [W, V]"""
+        assert self._mtp is not None, "opened without drafting"
+        pages = Pages(batch, self.block_size)
+        tables = self._rope.tables(pages.positions_N)
+        embedded_ND = self._embedding_VD[batch.tokens_N]
+        self._states_ND = self._mtp(self._states_ND[rows_N], embedded_ND, tables, self._cache_YSU[-1], pages)
+        return linear(self._states_ND[batch.wanted_W], self._head_VD)
 
     def close(self) -> None:
         """Nothing but memory is held."""
@@ -77,6 +110,28 @@ class _Layer:
         x_ND = x_ND + self._attention(rms_norm(x_ND, self._norm_before, self._eps), tables, cache_SU, pages)
         out_ND = self._mlp(rms_norm(x_ND, self._norm_between, self._eps))
         return x_ND + (out_ND if self._norm_after is None else rms_norm(out_ND, self._norm_after, self._eps))
+
+
+class _MtpLayer:
+    """The state of a position and the token that follows it, each normed, go through one layer of their own, to the
+    state that foretells the token after that (DeepSeek-V3, arXiv 2412.19437, section 2.2)."""
+
+    def __init__(self, config: ModelConfig, parameters: Mapping[str, Floats]) -> None:
+        prefix = f"model.layers.{config.num_hidden_layers}."
+        self._eps = config.rms_norm_eps
+        self._norm_embedded = parameters[f"{prefix}enorm.weight"]
+        self._norm_state = parameters[f"{prefix}hnorm.weight"]
+        self._join = parameters[f"{prefix}eh_proj.weight"]
+        self._layer = _Layer(config, config.num_hidden_layers, parameters)
+        self._norm_after = parameters[f"{prefix}shared_head.norm.weight"]
+
+    def __call__(
+        self, state_ND: Floats, embedded_ND: Floats, tables: tuple[Floats, Floats], cache_SU: Floats, pages: Pages
+    ) -> Floats:
+        embedded_ND = rms_norm(embedded_ND, self._norm_embedded, self._eps)
+        state_ND = rms_norm(state_ND, self._norm_state, self._eps)
+        x_ND = linear(np.concatenate((embedded_ND, state_ND), axis=-1), self._join)
+        return rms_norm(self._layer(x_ND, tables, cache_SU, pages), self._norm_after, self._eps)
 
 
 class _DenseMlp:

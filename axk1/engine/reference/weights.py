@@ -10,28 +10,30 @@ from numpy.typing import NDArray
 from axk1.arch import ModelConfig
 from axk1.checkpoint import CheckpointError, CheckpointFolder, Piece, Plan, expected, plan
 
-__all__ = ["planned", "read", "values", "without_mtp"]
+__all__ = ["has_mtp", "one_mtp", "planned", "read", "values", "without_mtp"]
 
 Floats = NDArray[np.float32]
 
 
-def planned(folder: CheckpointFolder) -> Plan:
-    """Where each parameter of the main model comes from.
+def planned(folder: CheckpointFolder, *, mtp: bool = False) -> Plan:
+    """Where each parameter of the main model comes from, and with `mtp` those of the layer that drafts.
 
     Raises CheckpointError for a weight that is missing, surplus or misshapen.
     """
     try:
-        return plan(without_mtp(folder.config), {name: stored.shape for name, stored in folder.weights.items()})
+        config = one_mtp(folder.config) if mtp else without_mtp(folder.config)
+        return plan(config, {name: stored.shape for name, stored in folder.weights.items()}, mtp=mtp)
     except CheckpointError as error:
         raise CheckpointError(f"{folder.path}: {error}") from error
 
 
-def read(folder: CheckpointFolder) -> dict[str, Floats]:
-    """Every parameter of the main model by its name (experts fused, as `checkpoint.expected` gives them), float32.
+def read(folder: CheckpointFolder, *, mtp: bool = False) -> dict[str, Floats]:
+    """Every parameter of the main model by its name (experts fused, as `checkpoint.expected` gives them), float32, and
+    with `mtp` those of the layer that drafts.
 
     Raises CheckpointError as `planned` and `values` do.
     """
-    mapping, shapes = planned(folder), expected(without_mtp(folder.config))
+    mapping, shapes = planned(folder, mtp=mtp), expected(one_mtp(folder.config), mtp=mtp)
     parameters = {name: np.zeros(shapes[name], np.float32) for name in mapping.zeros}
     for name, pieces in mapping.sources.items():
         parameters[name] = np.empty(shapes[name], np.float32)
@@ -52,6 +54,17 @@ def values(folder: CheckpointFolder, name: str) -> Floats:
 def without_mtp(config: ModelConfig) -> ModelConfig:
     """The main model alone: multi-token-prediction layers play no part in plain decoding."""
     return replace(config, num_nextn_predict_layers=0)
+
+
+def one_mtp(config: ModelConfig) -> ModelConfig:
+    """With the first multi-token-prediction layer, which drafts; others are for training alone."""
+    return replace(config, num_nextn_predict_layers=1)
+
+
+def has_mtp(folder: CheckpointFolder) -> bool:
+    """Whether the files hold what config.json promises: published folders often leave these layers out."""
+    name = f"model.layers.{folder.config.num_hidden_layers}.eh_proj.weight"
+    return folder.config.num_nextn_predict_layers > 0 and name in folder.weights
 
 
 def _place(parameter: Floats, piece: Piece) -> Floats:

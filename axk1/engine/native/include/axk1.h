@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-#define AXK1_VERSION 2
+#define AXK1_VERSION 3
 
 typedef enum {
     AXK1_F32 = 0,
@@ -54,6 +54,14 @@ typedef struct {
     const float *post_mlp_norm; /* NULL: none */
 } axk1_layer;
 
+/* The layer that drafts: x = join [norm(embedding of the following token), norm(state)], then `layer` and the last norm. */
+typedef struct {
+    const float *embedding_norm, *state_norm;
+    axk1_matrix join; /* [hidden, 2 hidden] */
+    axk1_layer layer;
+    const float *final_norm;
+} axk1_mtp;
+
 typedef struct {
     int32_t version; /* AXK1_VERSION */
     int32_t hidden, layers, vocab, heads;
@@ -70,6 +78,7 @@ typedef struct {
     int32_t blocks;          /* of the cache */
     int32_t threads;         /* 0: as many as the process may use */
     int32_t unused;
+    const axk1_mtp *mtp;     /* NULL: no drafting */
 } axk1_model_spec;
 
 /* Tokens of several sequences, one after the other. Sequence s owns tokens starts[s] .. starts[s + 1] - 1, has `cached[s]`
@@ -94,6 +103,11 @@ void axk1_close(axk1_model *model);
 /* Runs the batch, writes its tokens into the cache, and gives for every wanted token the final-normed state [hidden] or,
  * with `logits`, the logits [vocab], float32. 0, or -1 when memory ran out. */
 int32_t axk1_forward(axk1_model *model, const axk1_batch *batch, int32_t logits, float *out);
+
+/* The likeliest token after the one that follows each wanted position, by the layer that drafts. `batch` holds positions
+ * and, as tokens, those that follow them; rows[i] is the place of position i in the batch of the pass before, by
+ * axk1_forward or axk1_draft. 0, or -1 when memory ran out. */
+int32_t axk1_draft(axk1_model *model, const axk1_batch *batch, const int32_t *rows, int32_t *out);
 
 /* Bytes that the library itself holds for this model: cache, scratch, converted weights. */
 int64_t axk1_bytes(const axk1_model *model);

@@ -13,7 +13,7 @@ Places::Places(const axk1_batch &batch_, int32_t block_size_) : batch(batch_), b
         }
 }
 
-static void look_up(const axk1_matrix &w, int64_t row, float *out) {
+void look_up(const axk1_matrix &w, int64_t row, float *out) {
     for (int64_t i = 0, at = row * w.in; i < w.in; i++, at++)
         out[i] = w.format == AXK1_F32   ? static_cast<const float *>(w.data)[at]
                  : w.format == AXK1_F16 ? from_f16(static_cast<const f16 *>(w.data)[at])
@@ -21,13 +21,13 @@ static void look_up(const axk1_matrix &w, int64_t row, float *out) {
 }
 
 template <class E> Forward<E>::Forward(const axk1_model_spec &s) : Model(s), width_(s.kv_rank + s.rope) {
-    cache_.reserve(int64_t(s.layers) * s.blocks * s.block_size * width_);
+    cache_.reserve(int64_t(layers.size()) * s.blocks * s.block_size * width_);
 }
 
 template <class E> int64_t Forward<E>::bytes() const {
     int64_t floats = 0, elements = 0;
-    for (auto *one : {&x_, &normed_, &latent_, &q_, &joint_, &mixed_, &values_, &out_, &hidden_, &scores_, &angles_}) floats += one->bytes();
-    for (auto *one : {&cache_, &normed_e_, &latent_e_, &q_e_, &mixed_e_, &hidden_e_, &keys_, &expanded_}) elements += one->bytes();
+    for (auto *one : {&x_, &normed_, &latent_, &q_, &joint_, &mixed_, &values_, &out_, &hidden_, &scores_, &angles_, &joined_, &draft_scores_}) floats += one->bytes();
+    for (auto *one : {&cache_, &normed_e_, &latent_e_, &q_e_, &mixed_e_, &hidden_e_, &keys_, &expanded_, &joined_e_}) elements += one->bytes();
     return floats + elements;
 }
 
@@ -40,16 +40,20 @@ template <class E> void Forward<E>::forward(const axk1_batch &batch, bool logits
         attention(layers[index], index, places);
         feed_forward(layers[index], index, places.tokens());
     }
+    leave(batch, spec.final_norm, logits ? normed_.reserve(batch.n_wanted * int64_t(spec.hidden)) : out);
+    if (logits) products<E>(pool, {{&spec.head, &rows_, out, spec.vocab}});
+}
+
+template <class E> void Forward<E>::leave(const axk1_batch &batch, const float *norm, float *states) {
     const Kernels &k = kernels();
     int64_t d = spec.hidden;
-    float *states = logits ? normed_.reserve(batch.n_wanted * d) : out;
     E *rows = normed_e_.reserve(batch.n_wanted * d);
     rows_.resize(batch.n_wanted);
     for (int64_t i = 0; i < batch.n_wanted; i++) {
-        k.rms_norm(x_.get() + batch.wanted[i] * d, spec.final_norm, d, spec.norm_eps, states + i * d);
+        k.rms_norm(x_.get() + batch.wanted[i] * d, norm, d, spec.norm_eps, states + i * d);
         rows_.set(k, i, states + i * d, d, rows + i * d);
     }
-    if (logits) products<E>(pool, {{&spec.head, &rows_, out, spec.vocab}});
+    last_norm_ = norm;
 }
 
 template <class E> void Forward<E>::embed(const Places &places) {

@@ -1,4 +1,4 @@
-// One forward pass over a batch, in the element type E of activations and cache.
+// One forward pass over a batch, and drafts behind it, in the element type E of activations and cache.
 #pragma once
 #include <algorithm>
 
@@ -22,14 +22,21 @@ struct Places {
     int64_t slot(int32_t s, int64_t p) const { return int64_t(batch.blocks[int64_t(s) * batch.table + p / block_size]) * block_size + p % block_size; }
 };
 
+// A row of the embedding, as floats.
+void look_up(const axk1_matrix &w, int64_t row, float *out);
+
 template <class E> class Forward : public Model {
   public:
     explicit Forward(const axk1_model_spec &spec);
     void forward(const axk1_batch &batch, bool logits, float *out) override;
+    void draft(const axk1_batch &batch, const int32_t *rows, int32_t *out) override;
     int64_t bytes() const override;
 
   private:
     void embed(const Places &places);
+    void join(const Places &places, const int32_t *rows);
+    // The states of the wanted tokens behind a norm, as the head takes them.
+    void leave(const axk1_batch &batch, const float *norm, float *states);
     void attention(const axk1_layer &layer, int index, const Places &places);
     void queries(const axk1_layer &layer, const Places &places);
     void remember(const axk1_layer &layer, int index, const Places &places);
@@ -58,6 +65,9 @@ template <class E> class Forward : public Model {
     Buffer<E> cache_;
     Buffer<float> x_, normed_, latent_, q_, joint_, mixed_, values_, out_, hidden_, scores_, angles_;
     Buffer<E> normed_e_, latent_e_, q_e_, mixed_e_, hidden_e_, keys_, expanded_;
+    const float *last_norm_ = nullptr; // what x_ of the last pass goes through to be its states
+    Buffer<float> joined_, draft_scores_;
+    Buffer<E> joined_e_;
     std::vector<int32_t> few_, prompts_; // sequences by how their attention is computed
     std::vector<uint8_t> in_prompt_;     // of every token, whether its sequence is one of prompts_
     Rows<E> rows_, latent_rows_, head_rows_;

@@ -12,8 +12,10 @@
 namespace axk1 {
 
 Model::Model(const axk1_model_spec &s) : spec(s), layers(s.layer, s.layer + s.layers), frequencies(s.rope_frequencies, s.rope_frequencies + s.rope / 2), pool(s.threads) {
+    if (s.mtp) mtp = *s.mtp, layers.push_back(mtp.layer);
     for (auto &layer : layers) experts.emplace_back(layer.experts, layer.experts + (layer.router ? 3 * s.experts : 0));
-    spec.layer = nullptr; // the caller's array may go
+    spec.layer = nullptr; // the caller's arrays may go
+    spec.mtp = nullptr;
     spec.rope_frequencies = nullptr;
 }
 
@@ -27,10 +29,16 @@ static bool fits(const axk1_matrix &w) {
     return w.scale && (w.scale_format == AXK1_F32 || w.scale_format == AXK1_BF16) && (whole || (known && w.in % w.group == 0));
 }
 
+static std::vector<axk1_layer> all_layers(const axk1_model_spec &s) {
+    std::vector<axk1_layer> all(s.layer, s.layer + s.layers);
+    if (s.mtp) all.push_back(s.mtp->layer);
+    return all;
+}
+
 static std::vector<axk1_matrix> matrices(const axk1_model_spec &s) {
     std::vector<axk1_matrix> all{s.embedding, s.head};
-    for (int i = 0; i < s.layers; i++) {
-        const axk1_layer &l = s.layer[i];
+    if (s.mtp) all.push_back(s.mtp->join);
+    for (auto &l : all_layers(s)) {
         for (auto &one : {l.q_a, l.q_b, l.kv_a, l.kv_b, l.o, l.gate, l.up, l.down})
             if (one.data) all.push_back(one);
         if (l.router) all.insert(all.end(), l.experts, l.experts + 3 * s.experts);
@@ -51,7 +59,7 @@ std::unique_ptr<Model> make_model(const axk1_model_spec &s) {
         half = half && (one.format == AXK1_BF16 || is_integer(one));
     }
     need(!is_integer(s.embedding), "the embedding must be of floats");
-    for (int i = 0; i < s.layers; i++) need(s.layer[i].kv_b.format == AXK1_F32 || s.layer[i].kv_b.format == AXK1_BF16, "kv_b must be float32 or bfloat16");
+    for (auto &l : all_layers(s)) need(l.kv_b.format == AXK1_F32 || l.kv_b.format == AXK1_BF16, "kv_b must be float32 or bfloat16");
     if (half) return std::make_unique<Forward<bf16>>(s);
     return std::make_unique<Forward<float>>(s);
 }
@@ -76,6 +84,15 @@ void axk1_close(axk1_model *model) { delete model; }
 int32_t axk1_forward(axk1_model *model, const axk1_batch *batch, int32_t logits, float *out) {
     try {
         model->model->forward(*batch, logits != 0, out);
+        return 0;
+    } catch (const std::bad_alloc &) {
+        return -1;
+    }
+}
+
+int32_t axk1_draft(axk1_model *model, const axk1_batch *batch, const int32_t *rows, int32_t *out) {
+    try {
+        model->model->draft(*batch, rows, out);
         return 0;
     } catch (const std::bad_alloc &) {
         return -1;

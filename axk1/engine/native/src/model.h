@@ -111,10 +111,12 @@ class Model {
     explicit Model(const axk1_model_spec &spec);
     virtual ~Model() = default;
     virtual void forward(const axk1_batch &batch, bool logits, float *out) = 0;
+    virtual void draft(const axk1_batch &batch, const int32_t *rows, int32_t *out) = 0; // mtp.cpp
     virtual int64_t bytes() const = 0;
 
     axk1_model_spec spec;
-    std::vector<axk1_layer> layers;
+    std::vector<axk1_layer> layers; // the one that drafts, if any, is the last
+    axk1_mtp mtp{};
     std::vector<std::vector<axk1_matrix>> experts;
     std::vector<float> frequencies;
     Pool pool;
