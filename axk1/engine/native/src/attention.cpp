@@ -105,8 +105,10 @@ template <class E> void Forward<E>::absorb(const axk1_layer &layer, const Places
 
 // mixed_ [N, H, U]: for each token and head the latents of what it may see, weighed by the softmax of their scores.
 template <class E> void Forward<E>::attend(int index, const Places &places) {
-    int64_t share = (spec.heads + pool.threads() - 1) / pool.threads(); // heads are divided among the threads
-    int64_t heads = std::min<int64_t>({share, spec.heads, TILE_ROWS / PROMPT_TOKENS});
+    int64_t longest = 1, share = spec.heads;
+    for (int32_t s : few_) longest = std::max<int64_t>(longest, places.batch.starts[s + 1] - places.batch.starts[s]);
+    if (int64_t(few_.size()) < 2 * pool.threads()) share = (spec.heads + pool.threads() - 1) / pool.threads(); // too few to go round: heads are divided
+    int64_t heads = std::max<int64_t>(1, std::min(share, TILE_ROWS / longest));
     int64_t groups = (spec.heads + heads - 1) / heads;
     pool.each(int64_t(few_.size()) * groups, [&](int64_t i) {
         int64_t head = i % groups * heads;
