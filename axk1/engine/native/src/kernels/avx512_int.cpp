@@ -8,6 +8,7 @@
 #include <immintrin.h>
 
 #include "kernels.h"
+#include "vnni.h"
 
 namespace axk1 {
 namespace {
@@ -20,15 +21,19 @@ template <> struct Codes<4> {
     __m512i even, odd;
     explicit Codes(__m512i bytes) : even(_mm512_and_si512(bytes, _mm512_set1_epi8(15))), odd(_mm512_and_si512(_mm512_srli_epi16(bytes, 4), _mm512_set1_epi8(15))) {}
     __m512i multiply(__m512i sum, const int8_t *x) const {
-        sum = _mm512_dpbusd_epi32(sum, even, _mm512_loadu_si512(x));
-        return _mm512_dpbusd_epi32(sum, odd, _mm512_loadu_si512(x + 64));
+        add_products(sum, even, _mm512_loadu_si512(x));
+        add_products(sum, odd, _mm512_loadu_si512(x + 64));
+        return sum;
     }
 };
 
 template <> struct Codes<8> {
     __m512i bytes;
     explicit Codes(__m512i codes) : bytes(codes) {}
-    __m512i multiply(__m512i sum, const int8_t *x) const { return _mm512_dpbusd_epi32(sum, bytes, _mm512_loadu_si512(x)); }
+    __m512i multiply(__m512i sum, const int8_t *x) const {
+        add_products(sum, bytes, _mm512_loadu_si512(x));
+        return sum;
+    }
 };
 
 // The values of a row of groups, a lane each, for block b. `lanes` share one: 4, 8 or 16.

@@ -6,6 +6,8 @@
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512vnni,fma,f16c,bmi2")
 #include <immintrin.h>
 
+#include "vnni.h"
+
 namespace axk1 {
 namespace {
 
@@ -93,9 +95,6 @@ template <int M> void tile_bf16(const uint16_t *const *x, const uint32_t *panel,
             _mm512_mask_storeu_ps(to, kept(n, j), sum[i][j]);
         }
 }
-
-// sum += 64 products of unsigned and signed bytes. gcc 12 copies the sums of its own intrinsic around.
-inline void add_products(__m512i &sum, __m512i codes, __m512i x) { asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(codes), "v"(x)); }
 
 template <int M> void tile_int(const PanelRow *x, const uint32_t *panel, const PanelScales &scales, int64_t first, int64_t steps, int64_t n, bool add, float *out, int64_t out_step, Ahead &ahead) {
     constexpr int N = PANEL / 16;
