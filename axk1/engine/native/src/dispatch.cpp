@@ -10,6 +10,7 @@ static bool runs(const Kernels &one) {
     if (&one == &avx512_kernels)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni");
+    if (&one == &avx2_kernels) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
 #endif
     return &one == &scalar_kernels;
 }
@@ -17,6 +18,7 @@ static bool runs(const Kernels &one) {
 static const Kernels *const ALL[] = {
 #if defined(__x86_64__)
     &avx512_kernels,
+    &avx2_kernels,
 #endif
     &scalar_kernels,
 };

@@ -51,6 +51,7 @@ struct Kernels {
 extern const Kernels scalar_kernels;
 #if defined(__x86_64__)
 extern const Kernels avx512_kernels; // AVX-512 F, BW, VL, DQ, BF16 and VNNI
+extern const Kernels avx2_kernels;   // AVX2, FMA and F16C
 #endif
 
 const Kernels &kernels();           // the fastest that this CPU runs, or the one that was forced
