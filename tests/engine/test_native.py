@@ -29,7 +29,7 @@ except NativeUnavailableError as reason:
 
 BLOCK = 4
 COMPRESSED = {"pack-quantized": PackQuantized(), "int-quantized": IntQuantized()}
-KERNELS = [name for name in ("scalar", "avx2", "avx512") if LIBRARY.axk1_use(name.encode()) == 0]
+KERNELS = [name for name in ("scalar", "neon", "neon-dot", "neon-bf16", "avx2", "avx512") if LIBRARY.axk1_use(name.encode()) == 0]
 FASTEST = KERNELS[-1]
 
 

@@ -63,19 +63,15 @@ struct Bf16 : F32 { // the even columns of sixteen are a part, the odd ones the 
     static Vector load_w(const bf16 *p, int part) { return load_x(p, part); }
 };
 
-inline Ints no_ints() { return _mm256_setzero_si256(); }
-inline Ints all_ints(int32_t x) { return _mm256_set1_epi32(x); }
-inline Ints product(Ints a, Ints b) { return _mm256_mullo_epi32(a, b); }
 inline Floats times(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
-inline Floats to_floats(Ints v) { return _mm256_cvtepi32_ps(v); }
 inline Floats halves(Floats a, Floats b) { return _mm256_blend_ps(a, b, 0xf0); }
-inline Ints halves(Ints a, Ints b) { return _mm256_blend_epi32(a, b, 0xf0); }
 inline Floats bf16_everywhere(const bf16 *p) { return _mm256_castsi256_ps(_mm256_and_si256(_mm256_set1_epi16(short(*p)), _mm256_set1_epi32(int(0xffff0000)))); }
 
 struct Part { // eight lanes of a block
     static constexpr int PARTS = 2;
-    static Ints sums(const int32_t *sum, int part) { return load_ints(sum + part * 8); }
+    static Floats sums(const int32_t *sum, int part) { return _mm256_cvtepi32_ps(load_ints(sum + part * 8)); }
     static Floats step(const float *scale, int part) { return load(scale + part * 8); }
+    static Floats four_bytes(Ints two_bytes) { return _mm256_cvtepi32_ps(_mm256_madd_epi16(two_bytes, _mm256_set1_epi16(1))); }
 };
 
 struct Int4 : Part { // 4 * 15 * 127 fits in 16 bits
@@ -85,9 +81,9 @@ struct Int4 : Part { // 4 * 15 * 127 fits in 16 bits
         Ints both = load_ints(codes + part * 32);
         even = _mm256_and_si256(both, _mm256_set1_epi8(15)), odd = _mm256_and_si256(_mm256_srli_epi16(both, 4), _mm256_set1_epi8(15));
     }
-    Ints dot(const int8_t *x, int part, Ints from) const {
+    Floats dot(const int8_t *x, int part) const {
         Ints low = _mm256_maddubs_epi16(even, load_ints(x + part * 32)), high = _mm256_maddubs_epi16(odd, load_ints(x + 64 + part * 32));
-        return _mm256_add_epi32(from, _mm256_madd_epi16(_mm256_add_epi16(low, high), _mm256_set1_epi16(1)));
+        return four_bytes(_mm256_add_epi16(low, high));
     }
 };
 
@@ -95,9 +91,8 @@ struct Int8 : Part { // as |code - 128| times x with its sign: 2 * 128 * 127 fit
     static constexpr int BITS = 8, UNITS = 1, CENTRE = 128;
     Ints code, size;
     Int8(const uint8_t *codes, int part) : code(_mm256_xor_si256(load_ints(codes + part * 32), _mm256_set1_epi8(-128))), size(_mm256_abs_epi8(code)) {}
-    Ints dot(const int8_t *x, int part, Ints from) const {
-        Ints pairs = _mm256_maddubs_epi16(size, _mm256_sign_epi8(load_ints(x + part * 32), code));
-        return _mm256_add_epi32(from, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    Floats dot(const int8_t *x, int part) const {
+        return four_bytes(_mm256_maddubs_epi16(size, _mm256_sign_epi8(load_ints(x + part * 32), code)));
     }
 };
 

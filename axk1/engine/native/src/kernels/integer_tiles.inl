@@ -1,17 +1,18 @@
 // Products of integer weights in tiles, for the kind of vectors that the including file describes, beside what
 // plain_tiles.inl asks for:
 //
-//   Ints                     as many int32 as Floats has floats; no_ints(), all_ints(x), product(a, b), to_floats(v)
 //   bf16_everywhere(p)       the value at p in every lane, as floats
-//   halves(a, b), of both    the low half of a's lanes, then the high half of b's
+//   halves(a, b)             the low half of a's lanes, then the high half of b's; where a part has two UNITS
+//   times(a, b)
 //   Int4, Int8               what a part of a block of codes (quantised.h) is in the registers: PARTS of them a block, each of
 //                            UNITS times 32 columns; its codes are those of the file minus CENTRE;
 //       T(codes, part)           from the block's 64 bytes
-//       dot(x, part, from)       from + the products with the block's activations x, some columns a lane
-//       sums(sum, part), step(scale, part): of those columns of the activations, a lane each
+//       dot(x, part)             the products with the block's activations x, some columns a lane, as floats
+//       sums(sum, part), step(scale, part): of those columns of the activations, a lane each, as floats
 //
 // sum over columns of (code - zero) * scale * x: minus zero times the sum of the activations, which is known beforehand, is
-// where each lane's sum starts from. As with plain floats no sum depends on the tile that it is computed in.
+// added to each lane's dot; both are whole numbers that floats hold. As with plain floats no sum depends on the tile that it
+// is computed in.
 
 constexpr int64_t INTEGER_AHEAD = 8192; // bytes; see plain_tiles.inl
 
@@ -36,43 +37,51 @@ template <bool WIDE> inline Floats scale_everywhere(const IntMatrix &w, int64_t 
 // The scales of a part whose first and second 32 columns are of these groups.
 template <class T, bool WIDE> inline Floats scales(const IntMatrix &w, int64_t row, int64_t first, int64_t second) {
     Floats one = scale_everywhere<WIDE>(w, row * w.groups + first);
-    return T::UNITS == 1 ? one : halves(one, scale_everywhere<WIDE>(w, row * w.groups + second));
+    if constexpr (T::UNITS == 1) return one;
+    else return halves(one, scale_everywhere<WIDE>(w, row * w.groups + second));
 }
 
-template <class T> inline Ints minus_zeros(const IntMatrix &w, int64_t row, int64_t first, int64_t second) {
-    Ints one = all_ints(T::CENTRE - int32_t(w.zero[row * w.groups + first]));
-    return T::UNITS == 1 ? one : halves(one, all_ints(T::CENTRE - int32_t(w.zero[row * w.groups + second])));
+inline Floats minus_zero(const IntMatrix &w, int64_t at, int32_t centre) { return everywhere(float(centre - int32_t(w.zero[at]))); }
+
+template <class T> inline Floats minus_zeros(const IntMatrix &w, int64_t row, int64_t first, int64_t second) {
+    Floats one = minus_zero(w, row * w.groups + first, T::CENTRE);
+    if constexpr (T::UNITS == 1) return one;
+    else return halves(one, minus_zero(w, row * w.groups + second, T::CENTRE));
 }
 
 // sum[i][j] += block b of x[i] times the block of codes of row + j.
 template <class T, bool WIDE, bool ASYMMETRIC, int M, int N>
 __attribute__((always_inline)) inline void multiply(const IntRow *x, const IntMatrix &w, int64_t row, int64_t b, const uint8_t *codes, int64_t codes_step, Groups &groups, Floats (&sum)[M][N]) {
     constexpr int32_t MIDDLE = 1 << (T::BITS - 1);
+    constexpr bool SHIFTED = ASYMMETRIC || T::CENTRE != MIDDLE;
     #pragma GCC unroll 16
     for (int part = 0; part < T::PARTS; part++) {
         int64_t first = groups.next(), second = T::UNITS == 1 ? first : groups.next();
-        Ints start[M];
+        Floats total[M];
         #pragma GCC unroll 16
-        for (int i = 0; i < M; i++) {
-            if (ASYMMETRIC) start[i] = T::sums(x[i].sum + b * 16, part);
-            else start[i] = T::CENTRE == MIDDLE ? no_ints() : product(T::sums(x[i].sum + b * 16, part), all_ints(T::CENTRE - MIDDLE));
-        }
+        for (int i = 0; i < M; i++) total[i] = SHIFTED ? T::sums(x[i].sum + b * 16, part) : zeros();
         #pragma GCC unroll 16
         for (int j = 0; j < N; j++) {
             T block(codes + j * codes_step, part);
             Floats scale = scales<T, WIDE>(w, row + j, first, second);
-            Ints zero = ASYMMETRIC ? minus_zeros<T>(w, row + j, first, second) : no_ints();
+            Floats zero = ASYMMETRIC ? minus_zeros<T>(w, row + j, first, second) : everywhere(float(T::CENTRE - MIDDLE));
             #pragma GCC unroll 16
             for (int i = 0; i < M; i++) {
-                Ints dot = block.dot(x[i].value + b * block_columns(T::BITS), part, ASYMMETRIC ? product(start[i], zero) : start[i]);
-                sum[i][j] = multiply_add(sum[i][j], to_floats(dot), times(scale, T::step(x[i].scale + b * 16, part)));
+                Floats dot = block.dot(x[i].value + b * block_columns(T::BITS), part);
+                if (SHIFTED) dot = multiply_add(dot, total[i], zero);
+                sum[i][j] = multiply_add(sum[i][j], dot, times(scale, T::step(x[i].scale + b * 16, part)));
             }
+            asm volatile("" ::: "memory"); // see plain_tiles.inl
         }
     }
 }
 
 template <class T, bool WIDE, bool ASYMMETRIC, int M, int N, bool FIRST>
-void tile(const IntRow *x, const IntMatrix &w, int64_t row, float *out, int64_t out_step) {
+void tile(const IntRow *x_, const IntMatrix &w_, int64_t row, float *out, int64_t out_step) {
+    const IntMatrix w = w_; // copies, which the compiler keeps in registers
+    IntRow x[M];
+    #pragma GCC unroll 16
+    for (int i = 0; i < M; i++) x[i] = x_[i];
     const uint8_t *codes = w.codes + row * w.row_bytes;
     Groups groups(w);
     Floats sum[M][N];
@@ -89,7 +98,7 @@ void tile(const IntRow *x, const IntMatrix &w, int64_t row, float *out, int64_t 
     }
     if (rest) { // the same on copies; the activations beyond are zeros
         uint8_t some[N][64] = {};
-        for (int j = 0; j < N; j++) __builtin_memcpy(some[j], codes + j * w.row_bytes + whole * 64, size_t(rest));
+        for (int j = 0; j < N; j++) __builtin_memcpy(some[j], codes + j * w.row_bytes + whole * 64, uint64_t(rest));
         multiply<T, WIDE, ASYMMETRIC, M, N>(x, w, row, whole, some[0], 64, groups, sum);
     }
     write<M, N>(sum, out, out_step);

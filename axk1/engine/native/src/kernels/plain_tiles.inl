@@ -23,6 +23,7 @@ __attribute__((always_inline)) inline void multiply(const typename T::X *const *
             typename T::Vector row = T::load_x(x[i] + at, part);
             #pragma GCC unroll 16
             for (int j = 0; j < N; j++) sum[i][j] = T::add(sum[i][j], row, column[j]);
+            asm volatile("" ::: "memory"); // the next loads stay behind: sooner, they would need more registers than there are
         }
     }
 }
@@ -43,6 +44,9 @@ template <int M, int N> __attribute__((always_inline)) inline void write(const F
 // M rows of x times N rows of w. With FIRST, w comes from memory: what lies AHEAD is fetched in the order of its addresses.
 template <class T, int M, int N, bool FIRST>
 void tile(const typename T::X *const *x, const typename T::W *w, int64_t w_step, int64_t k, float *out, int64_t out_step) {
+    const typename T::X *row[M];
+    #pragma GCC unroll 16
+    for (int i = 0; i < M; i++) row[i] = x[i];
     Floats sum[M][N];
     #pragma GCC unroll 16
     for (int i = 0; i < M; i++)
@@ -53,15 +57,14 @@ void tile(const typename T::X *const *x, const typename T::W *w, int64_t w_step,
         if (FIRST)
             #pragma GCC unroll 16
             for (int j = 0; j < N; j++) __builtin_prefetch((const char *)w + PLAIN_AHEAD + (t / T::STEP * N + j) * 64, 0, 2);
-        multiply<T, M, N>(x, t, w + t, w_step, sum);
+        multiply<T, M, N>(row, t, w + t, w_step, sum);
     }
     if (t < k) { // the same on copies that end in zeros
         typename T::X some_x[M][T::STEP] = {};
         typename T::W some_w[N][T::STEP] = {};
-        const typename T::X *rows[M];
-        for (int i = 0; i < M; i++) rows[i] = some_x[i], __builtin_memcpy(some_x[i], x[i] + t, size_t(k - t) * sizeof(**x));
-        for (int j = 0; j < N; j++) __builtin_memcpy(some_w[j], w + j * w_step + t, size_t(k - t) * sizeof(*w));
-        multiply<T, M, N>(rows, 0, some_w[0], T::STEP, sum);
+        for (int i = 0; i < M; i++) row[i] = some_x[i], __builtin_memcpy(some_x[i], x[i] + t, uint64_t(k - t) * sizeof(**x));
+        for (int j = 0; j < N; j++) __builtin_memcpy(some_w[j], w + j * w_step + t, uint64_t(k - t) * sizeof(*w));
+        multiply<T, M, N>(row, 0, some_w[0], T::STEP, sum);
     }
     write<M, N>(sum, out, out_step);
 }
