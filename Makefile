@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REACHABLE = import urllib.request as r; r.urlopen('$(TORCH_INDEX)/torch/', timeout=5)
 
-.PHONY: quickstart install test test-slow lint format clean
+.PHONY: quickstart install test test-slow test-arm lint format clean
 
 quickstart: $(STAMP)
 	$(BIN)/axk1 run $(RECIPE)
@@ -35,6 +35,15 @@ test: $(STAMP)
 
 test-slow: $(STAMP)
 	$(BIN)/pytest -q -m slow
+
+# The engine's kernels for 64-bit ARM, cross-compiled and emulated. Debian and Ubuntu packages; installed where we are root.
+ARM_PACKAGES = g++-aarch64-linux-gnu qemu-user
+test-arm: $(STAMP)
+	@if ! { command -v aarch64-linux-gnu-g++ && command -v qemu-aarch64; } >/dev/null; then \
+	  if [ "$$(id -u)" != 0 ]; then echo "install the cross compiler and the emulator: apt-get install $(ARM_PACKAGES)"; exit 1; fi; \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends $(ARM_PACKAGES); \
+	fi
+	$(BIN)/python -m pytest -q -s -m slow tests/engine/test_kernels_golden.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

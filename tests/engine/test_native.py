@@ -29,7 +29,8 @@ except NativeUnavailableError as reason:
 
 BLOCK = 4
 COMPRESSED = {"pack-quantized": PackQuantized(), "int-quantized": IntQuantized()}
-KERNELS = [name for name in ("scalar", "avx512") if LIBRARY.axk1_use(name.encode()) == 0]
+SETS = ("scalar", "neon", "neon-dot", "neon-bf16", "avx2", "avx512")  # of one kind of CPU, the fastest last
+KERNELS = [name for name in SETS if LIBRARY.axk1_use(name.encode()) == 0]
 FASTEST = KERNELS[-1]
 
 

@@ -53,6 +53,11 @@ struct Kernels {
 extern const Kernels scalar_kernels;
 #if defined(__x86_64__)
 extern const Kernels avx512_kernels; // AVX-512 F, BW, VL, DQ, BF16 and VNNI
+extern const Kernels avx2_kernels;   // AVX2, FMA and F16C
+#elif defined(__aarch64__)
+extern const Kernels neon_kernels;      // what every such CPU has
+extern const Kernels neon_dot_kernels;  // the dot product instructions of ARMv8.2
+extern const Kernels neon_bf16_kernels; // those, and the ones of bfloat16
 #endif
 
 const Kernels &kernels();           // the fastest that this CPU runs, or the one that was forced
