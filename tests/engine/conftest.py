@@ -12,8 +12,10 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from axk1.engine.engine import Engine
+from axk1.engine.native_library import load
 from axk1.export.huggingface import save
 from axk1.model import Transformer
+from axk1.native import NativeUnavailableError
 from axk1.tokenizer.tokenizer import Tokenizer
 from axk1.tokenizer.train import train
 from tiny_models import tiny_model
@@ -90,13 +92,24 @@ def talking(tmp_path_factory: pytest.TempPathFactory, tokenizer: Tokenizer) -> S
     return saved(path, files=tokenizer.files(), vocab_size=336, max_position_embeddings=256)
 
 
+@pytest.fixture(params=["reference", "native"])
+def backend_name(request: pytest.FixtureRequest) -> str:
+    """Both back ends in turn; the native one where a C++ compiler is."""
+    if request.param == "native":
+        try:
+            load()
+        except NativeUnavailableError as reason:
+            pytest.skip(str(reason))
+    return str(request.param)
+
+
 @pytest.fixture
 def open_engine(tiny: Saved) -> Any:
     """Opens engines and closes them when the test ends."""
     opened: list[Engine] = []
 
     def open_(folder: Path = tiny.path, **settings: Any) -> Engine:
-        opened.append(Engine.open(folder, backend="reference", **settings))
+        opened.append(Engine.open(folder, **{"backend": "reference", **settings}))
         return opened[-1]
 
     yield open_
