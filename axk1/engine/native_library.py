@@ -10,7 +10,7 @@ from ctypes import POINTER, c_char_p, c_float, c_int32, c_int64, c_void_p
 from functools import cache
 from importlib import resources
 
-from axk1.native import build, compiler, sources
+from axk1.native import build, compiler, more_flags, sources
 
 __all__ = ["FORMATS", "VERSION", "BatchSpec", "Layer", "Matrix", "ModelSpec", "load"]
 
@@ -84,14 +84,15 @@ class BatchSpec(ctypes.Structure):
 
 @cache
 def load() -> ctypes.CDLL:
-    """The library, built if need be (some ten seconds, once per machine).
+    """The library, built if need be (some ten seconds, once per machine); AXK1_CXXFLAGS adds flags of the compiler.
 
     Raises:
         NativeUnavailableError: no compiler, or the compiler refused; with the reason.
     """
     files = sources(resources.files("axk1.engine").joinpath("native"), ".cpp", ".h", ".inl")
     units = [name for name in files if name.endswith(".cpp")]
-    return _declare(ctypes.CDLL(str(build("engine", files, [compiler("CXX", "g++", "c++"), *_FLAGS], units))))
+    command = [compiler("CXX", "g++", "c++"), *_FLAGS, *more_flags("AXK1_CXXFLAGS")]
+    return _declare(ctypes.CDLL(str(build("engine", files, command, units))))
 
 
 def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
