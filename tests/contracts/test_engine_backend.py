@@ -150,3 +150,17 @@ def test_weights_that_are_not_numbers_are_refused(name: str, tmp_path: Path) -> 
     # when it is built, or by the first answer: who maps 500 GB of weights does not read them all before
     with pytest.raises(CheckpointError, match=r"NaN or infin"):
         opened_and_asked()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_answers_that_are_not_numbers_are_refused(name: str, tmp_path: Path) -> None:
+    """Weights that are numbers, but lead beyond them."""
+    broken = model()
+    with torch.no_grad():
+        broken.lm_head.weight *= 1e38  # type: ignore[union-attr]
+        broken.model.norm.weight.fill_(1e9)  # type: ignore[union-attr, operator]
+    save(broken.state_dict(), broken.config, tmp_path / "model", {})
+    opened = registry.load("engine_backend", name)(CheckpointFolder(tmp_path / "model"), BLOCKS, BLOCK, 1)
+    with np.errstate(all="ignore"), pytest.raises(CheckpointError, match="the output is NaN or infinite"):
+        opened.logits(batch((ROW[:5], 0, [0])))
+    opened.close()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from axk1.arch import ModelConfig
-from axk1.checkpoint import CheckpointFolder
+from axk1.checkpoint import CheckpointError, CheckpointFolder
 from axk1.engine.backend import Batch, CacheFormat
 from axk1.engine.reference import weights
 from axk1.engine.reference.arithmetic import Floats, linear, rms_norm, swiglu
@@ -29,6 +29,7 @@ class ReferenceBackend:
     def __init__(self, folder: CheckpointFolder, blocks: int, block_size: int, threads: int | None = None) -> None:  # noqa: ARG002
         self.config = weights.without_mtp(folder.config)
         self.blocks, self.block_size = blocks, block_size
+        self._path = folder.path
         parameters = weights.read(folder)
         self._embedding_VD = parameters["model.embed_tokens.weight"]
         self._head_VD = self._embedding_VD if self.config.tie_word_embeddings else parameters["lm_head.weight"]
@@ -45,16 +46,24 @@ class ReferenceBackend:
 
     def logits(self, batch: Batch) -> Floats:
         """float32 [W, V]"""
-        return linear(self.hidden(batch), self._head_VD)
+        return self._finite(linear(self._states(batch), self._head_VD))
 
     def hidden(self, batch: Batch) -> Floats:
         """float32 [W, D]"""
+        return self._finite(self._states(batch))
+
+    def _states(self, batch: Batch) -> Floats:
         pages = Pages(batch, self.block_size)
         tables = self._rope.tables(pages.positions_N)
         x_ND = self._embedding_VD[batch.tokens_N]
         for layer, cache_SU in zip(self._layers, self._cache_YSU, strict=True):
             x_ND = layer(x_ND, tables, cache_SU, pages)
         return rms_norm(x_ND[batch.wanted_W], self._norm_D, self.config.rms_norm_eps)
+
+    def _finite(self, rows_WX: Floats) -> Floats:
+        if not np.isfinite(rows_WX).all():
+            raise CheckpointError(f"{self._path}: the output is NaN or infinite: the weights lead to it")
+        return rows_WX
 
     def close(self) -> None:
         """Nothing but memory is held."""
