@@ -50,6 +50,12 @@ sanitize-threads: $(STAMP)
 	AXK1_CXXFLAGS="-fsanitize=thread -g -O1" TSAN_OPTIONS=exitcode=66 $(call loaded_first,libtsan.so) \
 	  $(CHECKED) -s tests/contracts/test_engine_backend.py tests/engine/test_native.py tests/engine/test_quantised.py
 
+# Broken checkpoint folders against both back ends; failures are kept in runs/fuzz.
+SECONDS ?= 600
+SEED ?= 0
+fuzz: $(STAMP)
+	PYTHONPATH="tests:$$PYTHONPATH" OMP_NUM_THREADS=1 $(BIN)/python -m fuzz --seconds $(SECONDS) --seed $(SEED)
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

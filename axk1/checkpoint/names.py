@@ -94,6 +94,7 @@ def plan(config: ModelConfig, present: Mapping[str, Shape], *, mtp: bool = False
 
 def _check_counts(config: ModelConfig, present: Mapping[str, Shape]) -> None:
     """A config that asks for more layers or experts than there are tensors is refused before they are all named."""
+
     def check(key: str, needed: int) -> None:
         if needed > len(present):
             raise CheckpointError(f"{key} is {needed}, but the files hold only {len(present)} tensors")
