@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REACHABLE = import urllib.request as r; r.urlopen('$(TORCH_INDEX)/torch/', timeout=5)
 
-.PHONY: quickstart install test test-slow test-arm lint format clean
+.PHONY: quickstart install test test-slow test-arm sanitize sanitize-threads fuzz lint format clean
 
 quickstart: $(STAMP)
 	$(BIN)/axk1 run $(RECIPE)
@@ -44,6 +44,26 @@ test-arm: $(STAMP)
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends $(ARM_PACKAGES); \
 	fi
 	$(BIN)/python -m pytest -q -s -m slow tests/engine/test_kernels_golden.py
+
+# The engine's C++ under the compiler's checks. Python is not built with them, so their library is loaded before all.
+CHECKED := $(BIN)/python -m pytest -q -p no:cacheprovider
+CHECKED_TESTS := tests/contracts/test_engine_backend.py tests/engine
+loaded_first = LD_PRELOAD="$$($(CXX) -print-file-name=$(1)) $$($(CXX) -print-file-name=libstdc++.so)"
+
+sanitize: $(STAMP)
+	AXK1_CXXFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1" \
+	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 $(call loaded_first,libasan.so) $(CHECKED) -s $(CHECKED_TESTS)
+	$(CHECKED) -m slow -k sanitizer tests/engine/test_leaks.py
+
+sanitize-threads: $(STAMP)
+	AXK1_CXXFLAGS="-fsanitize=thread -g -O1" TSAN_OPTIONS=exitcode=66 $(call loaded_first,libtsan.so) \
+	  $(CHECKED) -s tests/contracts/test_engine_backend.py tests/engine/test_native.py tests/engine/test_quantised.py
+
+# Broken checkpoint folders against both back ends; failures are kept in runs/fuzz.
+SECONDS ?= 600
+SEED ?= 0
+fuzz: $(STAMP)
+	PYTHONPATH="tests:$$PYTHONPATH" OMP_NUM_THREADS=1 $(BIN)/python -m fuzz --seconds $(SECONDS) --seed $(SEED)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -16,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-__all__ = ["NativeUnavailableError", "build", "compiler", "sources"]
+__all__ = ["NativeUnavailableError", "build", "compiler", "more_flags", "sources"]
 
 
 class NativeUnavailableError(RuntimeError):
@@ -29,6 +30,11 @@ def compiler(variable: str, *names: str) -> str:
     if found is None:
         raise NativeUnavailableError(f"no compiler found: install {names[0]}")
     return found
+
+
+def more_flags(variable: str) -> list[str]:
+    """The compiler flags that an environment variable adds, such as a sanitizer's; written as in a shell."""
+    return shlex.split(os.environ.get(variable, ""))
 
 
 def sources(folder: Traversable, *suffixes: str) -> dict[str, bytes]:

@@ -281,6 +281,12 @@ WRONG = [
     ({"norm_topk_prob": "yes"}, "norm_topk_prob must be true or false"),
     ({"rms_norm_eps": 0}, "rms_norm_eps must be a positive number"),
     ({"eos_token_id": -1}, "token id must be a whole number"),
+    ({"eos_token_id": 1.5}, "eos_token_id must be a token id or a list of them"),
+    ({"eos_token_id": {"a": 1}}, "eos_token_id must be a token id or a list of them"),
+    ({"rms_norm_eps": float("nan")}, "rms_norm_eps must be a positive number"),
+    ({"routed_scaling_factor": float("inf")}, "routed_scaling_factor must be a positive number"),
+    ({"max_position_embeddings": 2**31}, "max_position_embeddings must be at most 2147483647"),
+    ({"rope_parameters": {"rope_type": "yarn", "factor": 4.0, "rope_theta": 1}}, "yarn needs rope_theta > 1"),
     ({"mlp_layer_types": "sparse"}, "mlp_layer_types must be a list"),
 ]
 

@@ -25,6 +25,8 @@ _FIXED: Mapping[str, tuple[object, str]] = {
 }
 
 
+_LARGEST_INT, _LARGEST_FLOAT = 2**31 - 1, 1e30  # beyond these no 32-bit number of a kernel holds what the config says
+
 LATENT_NORM_EPS = 1e-6
 """Of the two latent norms, which do not follow rms_norm_eps: DeepSeek and transformers leave them at the default."""
 
@@ -56,6 +58,8 @@ class RopeParameters:
 
     def _check_yarn(self) -> None:
         _need_int("original_max_position_embeddings of yarn", self.original_max_position_embeddings, least=1)
+        if not self.rope_theta > 1:
+            raise ValueError(f"yarn needs rope_theta > 1, found {self.rope_theta!r}")
         if not self.factor >= 1:
             raise ValueError(f"yarn needs factor >= 1, found {self.factor!r}")
         if not self.beta_fast >= self.beta_slow > 0:
@@ -138,6 +142,8 @@ class ModelConfig:
         for name in ("norm_topk_prob", "tie_word_embeddings"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} must be true or false, found {getattr(self, name)!r}")
+        if not isinstance(self.eos_token_id, int | tuple | None):
+            raise ValueError(f"eos_token_id must be a token id or a list of them, found {self.eos_token_id!r}")
         for token in self.special_token_ids:
             _need_int("a bos, eos or pad token id", token, least=0)
 
@@ -228,8 +234,11 @@ class ModelConfig:
 def _need_int(name: str, value: object, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, found {value!r}")
+    if value > _LARGEST_INT:
+        raise ValueError(f"{name} must be at most {_LARGEST_INT}, found {value!r}")
 
 
 def _need_number(name: str, value: object, *, positive: bool) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or (positive and value == 0):
+    fits = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LARGEST_FLOAT
+    if not fits or (positive and value == 0):
         raise ValueError(f"{name} must be a {'positive' if positive else 'non-negative'} number, found {value!r}")

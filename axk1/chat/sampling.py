@@ -109,7 +109,7 @@ class SamplingParams:
         if isinstance(self.json_schema, str):
             try:
                 json.loads(self.json_schema)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise ValueError(f"json_schema is not JSON: {error}") from error
         for name in ("regex", "grammar"):
             _need(getattr(self, name) != "", f"{name} must not be empty", "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import mmap
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from axk1.arch import ModelConfig
 from axk1.checkpoint.floats import STORED, Float32, to_float32
 from axk1.checkpoint.quantization import Leaf, Quantization, Role, codec, read_quantization
-from axk1.checkpoint.tensorfile import DTYPE_BYTES, CheckpointError, TensorInfo, read_header
+from axk1.checkpoint.tensorfile import DTYPE_BYTES, CheckpointError, TensorInfo, json_object, read_header
 from axk1.checkpoint.weights import StoredWeight, Weight, gather, kind_of
 
 CONFIG = "config.json"
@@ -42,7 +41,7 @@ class CheckpointFolder:
         if not path.is_dir():
             raise CheckpointError(f"{path}: no such folder")
         self.path = path
-        self.raw_config = _read_json(path / CONFIG)
+        self.raw_config = read_object(path / CONFIG)
         try:
             self.config = ModelConfig.from_huggingface(self.raw_config)
         except ValueError as error:
@@ -142,23 +141,18 @@ class CheckpointFolder:
             return file.read(nbytes)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object that a file of the folder holds. CheckpointError when it is not there or holds something else."""
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file")
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"{path}: not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{path}: not a JSON object")
-    return value
+    return json_object(path.read_bytes(), str(path))
 
 
 def _index(path: Path) -> dict[str, str] | None:
     """Tensor name to file name, None for a folder of one file. A file name with a folder in it is refused."""
     if not (path / INDEX).exists():
         return None
-    index = _read_json(path / INDEX).get("weight_map")
+    index = read_object(path / INDEX).get("weight_map")
     if not isinstance(index, dict) or not index or not all(isinstance(name, str) for name in index.values()):
         raise CheckpointError(f"{path / INDEX}: no weight_map of tensor names to file names")
     for name in set(index.values()):

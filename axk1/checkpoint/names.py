@@ -81,6 +81,7 @@ def plan(config: ModelConfig, present: Mapping[str, Shape], *, mtp: bool = False
 
     Raises CheckpointError naming the tensor (and the shapes) when one is missing, surplus or misshapen.
     """
+    _check_counts(config, present)
     wanted = expected(config, mtp=mtp)
     sources = {name: _pieces(name, shape, present) for name, shape in wanted.items()}
     zeros = tuple(name for name, pieces in sources.items() if not pieces)
@@ -89,6 +90,19 @@ def plan(config: ModelConfig, present: Mapping[str, Shape], *, mtp: bool = False
     _check_present(used, present)
     dropped = _dropped(config, present.keys() - {piece.tensor for piece in used}, present, mtp=mtp)
     return Plan(sources, zeros, dropped)
+
+
+def _check_counts(config: ModelConfig, present: Mapping[str, Shape]) -> None:
+    """A config that asks for more layers or experts than there are tensors is refused before they are all named."""
+
+    def check(key: str, needed: int) -> None:
+        if needed > len(present):
+            raise CheckpointError(f"{key} is {needed}, but the files hold only {len(present)} tensors")
+
+    check("num_hidden_layers", config.num_hidden_layers)
+    check("num_nextn_predict_layers", config.num_nextn_predict_layers)
+    if config.sparse_layers and not any(name.endswith(GATE_UP) for name in present):
+        check("n_routed_experts", config.n_routed_experts)
 
 
 def _layer(config: ModelConfig, layer: int) -> dict[str, Shape]:

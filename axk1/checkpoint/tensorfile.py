@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 MAX_HEADER_BYTES = 100_000_000  # the format's own limit
+MAX_AXES = 8  # of a tensor; weights have three at most
 ALIGNMENT = 64  # the first tensor begins at a multiple of it: a cache line
 
 DTYPE_BYTES: Mapping[str, int] = {
@@ -102,26 +103,34 @@ def write(
             file.write(content)
 
 
-def _items(path: Path, text: bytes) -> list[tuple[str, Any]]:
+def json_object(text: bytes, what: str) -> dict[str, Any]:
+    """The JSON object in `text`. CheckpointError, which begins with `what`, when there is none."""
     try:
-        header = json.loads(text)
-    except ValueError as error:
-        raise CheckpointError(f"{path}: its header is not JSON") from error
-    if not isinstance(header, dict):
-        raise CheckpointError(f"{path}: its header is not a JSON object")
+        value = json.loads(text.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise CheckpointError(f"{what} is not JSON: {reason}") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{what} is not a JSON object")
+    return value
+
+
+def _items(path: Path, text: bytes) -> list[tuple[str, Any]]:
+    header = json_object(text, f"{path}: its header")
     return [(name, value) for name, value in header.items() if name != "__metadata__"]
 
 
 def _info(path: Path, start: int, item: tuple[str, Any]) -> TensorInfo:
     name, value = item
     try:
-        shape, dtype = tuple(map(int, value["shape"])), str(value["dtype"])
-        begin, end = map(int, value["data_offsets"])
+        shape, dtype, (begin, end) = tuple(value["shape"]), str(value["dtype"]), value["data_offsets"]
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: the header's entry for tensor {name} is broken") from error
+    if len(shape) > MAX_AXES or any(type(number) is not int or number < 0 for number in (*shape, begin, end)):
+        raise CheckpointError(f"{path}: the header's entry for tensor {name} is broken")
     if dtype not in DTYPE_BYTES:
         raise CheckpointError(f"{path}: tensor {name} has the unknown dtype {dtype}")
-    if min(shape, default=0) < 0 or end - begin != math.prod(shape) * DTYPE_BYTES[dtype]:
+    if end - begin != math.prod(shape) * DTYPE_BYTES[dtype]:
         raise CheckpointError(f"{path}: tensor {name} {list(shape)} {dtype} does not fill its {end - begin} bytes")
     return TensorInfo(name, shape, dtype, path, start + begin, end - begin)
 

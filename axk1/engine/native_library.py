@@ -10,11 +10,11 @@ from ctypes import POINTER, c_char_p, c_float, c_int32, c_int64, c_void_p
 from functools import cache
 from importlib import resources
 
-from axk1.native import build, compiler, sources
+from axk1.native import build, compiler, more_flags, sources
 
 __all__ = ["FORMATS", "VERSION", "BatchSpec", "Layer", "Matrix", "ModelSpec", "Mtp", "load"]
 
-VERSION = 3
+VERSION = 4
 FORMATS = {"f32": 0, "f16": 1, "bf16": 2, "int4": 3, "int8": 4}
 """The library's code for each kind of weight (`checkpoint.weights.Kind`) that it multiplies with."""
 
@@ -96,14 +96,15 @@ class BatchSpec(ctypes.Structure):
 
 @cache
 def load() -> ctypes.CDLL:
-    """The library, built if need be (some ten seconds, once per machine).
+    """The library, built if need be (some ten seconds, once per machine); AXK1_CXXFLAGS adds flags of the compiler.
 
     Raises:
         NativeUnavailableError: no compiler, or the compiler refused; with the reason.
     """
     files = sources(resources.files("axk1.engine").joinpath("native"), ".cpp", ".h", ".inl")
     units = [name for name in files if name.endswith(".cpp")]
-    return _declare(ctypes.CDLL(str(build("engine", files, [compiler("CXX", "g++", "c++"), *_FLAGS], units))))
+    command = [compiler("CXX", "g++", "c++"), *_FLAGS, *more_flags("AXK1_CXXFLAGS")]
+    return _declare(ctypes.CDLL(str(build("engine", files, command, units))))
 
 
 def _declare(library: ctypes.CDLL) -> ctypes.CDLL:

@@ -6,11 +6,11 @@ what follows (`StreamDecoder`).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Literal
 
 from axk1.checkpoint import CheckpointError, CheckpointFolder
+from axk1.checkpoint.folder import read_object
 from axk1.tokenizer.tokenizer import StreamDecoder, Tokenizer
 
 __all__ = ["FinishReason", "StopText", "TextStream", "eos_ids"]
@@ -84,10 +84,7 @@ def eos_ids(folder: CheckpointFolder) -> frozenset[int]:
     path = folder.path / "generation_config.json"
     if not path.is_file():
         return frozenset(folder.config.eos_token_ids)
-    try:
-        found = json.loads(path.read_text(encoding="utf-8")).get("eos_token_id")
-    except (ValueError, AttributeError) as error:
-        raise CheckpointError(f"{path}: not a JSON object") from error
+    found = read_object(path).get("eos_token_id")
     ids = found if isinstance(found, list) else [] if found is None else [found]
     if not all(isinstance(one, int) for one in ids):
         raise CheckpointError(f"{path}: eos_token_id must be a token id or a list of them, found {found!r}")

@@ -67,8 +67,9 @@ def test_what_is_not_a_checkpoint(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "config.json: not JSON"),
-        ("[]", "config.json: not a JSON object"),
+        ("{", "config.json is not JSON"),
+        ('{"a": ' + "[" * 100_000, "config.json is not JSON: nested too deeply"),
+        ("[]", "config.json is not a JSON object"),
         ('{"model_type": "llama"}', "config.json: .*'llama' is not supported"),
         ('{"model_type": "axk1", "scoring_func": "softmax"}', "config.json: scoring_func"),
     ],
@@ -80,7 +81,7 @@ def test_broken_config(tmp_path, text, message):
 
 def test_config_that_is_not_utf8(tmp_path):
     (make(tmp_path / "m") / "config.json").write_bytes(b'{"x": "\xb0\xa1"}')
-    fails(tmp_path / "m", "config.json: not JSON")
+    fails(tmp_path / "m", "config.json is not JSON")
 
 
 @pytest.mark.parametrize(

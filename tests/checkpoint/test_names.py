@@ -191,3 +191,11 @@ def test_a_surplus_tensor_is_named(name):
 def test_post_mlp_norms_are_surplus_in_deepseek():
     with pytest.raises(CheckpointError, match=r"post_mlp_layernorm\.weight .* is surplus"):
         plan(DEEPSEEK, {**expected(DEEPSEEK), "model.layers.0.post_mlp_layernorm.weight": (256,)})
+
+
+@pytest.mark.parametrize("key", ["num_hidden_layers", "n_routed_experts"])
+def test_a_config_of_far_more_tensors_than_there_are_is_refused_at_once(key):
+    """Before two thousand million names are made."""
+    present = separate(AXK1, expected(AXK1))
+    with pytest.raises(CheckpointError, match=f"{key} is 2000000000, but the files hold only {len(present)} tensors"):
+        plan(dataclasses.replace(AXK1, **{key: 2 * 10**9}), present)

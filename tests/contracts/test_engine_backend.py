@@ -10,11 +10,13 @@ import pytest
 import torch
 
 from axk1 import registry
-from axk1.arch import ModelConfig, RopeParameters
+from axk1.arch import RopeParameters
 from axk1.checkpoint import CheckpointError, CheckpointFolder
-from axk1.engine.backend import Backend, Batch
+from axk1.engine.backend import Backend
 from axk1.export.huggingface import save
 from axk1.model import Transformer
+from batches import batch
+from tiny_models import tiny_model
 
 NAMES = registry.names("engine_backend")
 BLOCK, BLOCKS = 16, 12
@@ -23,22 +25,12 @@ ROW = np.random.default_rng(5).integers(0, 97, 70).tolist()
 
 def model() -> Transformer:
     """A.X K1 in small: groups, YaRN, a dense layer; sizes that vector code finds convenient."""
-    torch.manual_seed(0)
     rope = RopeParameters("yarn", factor=4.0, original_max_position_embeddings=32, mscale_all_dim=0.0)
-    config = ModelConfig(
-        vocab_size=97, hidden_size=64, intermediate_size=96, moe_intermediate_size=32, num_hidden_layers=3,
-        num_attention_heads=4, num_key_value_heads=4, n_routed_experts=16, num_experts_per_tok=4, n_group=4,
-        topk_group=2, q_lora_rank=48, kv_lora_rank=32, qk_nope_head_dim=16, qk_rope_head_dim=16, v_head_dim=16,
-        max_position_embeddings=128, initializer_range=0.1, rope_parameters=rope,
-    )  # fmt: skip
-    made = Transformer(config)
-    with torch.no_grad():
-        for parameter in made.parameters():
-            if parameter.ndim == 1:
-                parameter.uniform_(0.5, 1.5)
-        for router in made.routers:
-            router.e_score_correction_bias.uniform_(-0.3, 0.3)
-    return made.eval()
+    return tiny_model(
+        hidden_size=64, intermediate_size=96, moe_intermediate_size=32, n_routed_experts=16, num_experts_per_tok=4,
+        q_lora_rank=48, kv_lora_rank=32, qk_nope_head_dim=16, qk_rope_head_dim=16, v_head_dim=16,
+        initializer_range=0.1, rope_parameters=rope,
+    ).eval()  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -58,20 +50,6 @@ def backend(request: pytest.FixtureRequest, folder: Path) -> Any:
     made: Backend = registry.load("engine_backend", request.param)(CheckpointFolder(folder), BLOCKS, BLOCK, 1)
     yield made
     made.close()
-
-
-def batch(*parts: tuple[list[int], int, list[int]], wanted: list[int] | None = None) -> Batch:
-    """Each part: tokens, how many are cached before them, the table of blocks."""
-    rows, cached, tables = zip(*parts, strict=True)
-    flat = [token for row in rows for token in row]
-    width = max(map(len, tables))
-    return Batch(
-        np.array(flat, np.int32),
-        np.cumsum([0, *map(len, rows)]).astype(np.int32),
-        np.array(cached, np.int32),
-        np.array([[*table, *[-1] * (width - len(table))] for table in tables], np.int32),
-        np.arange(len(flat), dtype=np.int32) if wanted is None else np.array(wanted, np.int32),
-    )
 
 
 def truth(oracle: Transformer, row: list[int]) -> Any:
@@ -172,3 +150,17 @@ def test_weights_that_are_not_numbers_are_refused(name: str, tmp_path: Path) -> 
     # when it is built, or by the first answer: who maps 500 GB of weights does not read them all before
     with pytest.raises(CheckpointError, match=r"NaN or infin"):
         opened_and_asked()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_answers_that_are_not_numbers_are_refused(name: str, tmp_path: Path) -> None:
+    """Weights that are numbers, but lead beyond them."""
+    broken = model()
+    with torch.no_grad():
+        broken.lm_head.weight *= 1e38  # type: ignore[union-attr]
+        broken.model.norm.weight.fill_(1e9)  # type: ignore[union-attr, operator]
+    save(broken.state_dict(), broken.config, tmp_path / "model", {})
+    opened = registry.load("engine_backend", name)(CheckpointFolder(tmp_path / "model"), BLOCKS, BLOCK, 1)
+    with np.errstate(all="ignore"), pytest.raises(CheckpointError, match="the output is NaN or infinite"):
+        opened.logits(batch((ROW[:5], 0, [0])))
+    opened.close()

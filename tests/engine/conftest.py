@@ -11,39 +11,20 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-from axk1.arch import ModelConfig
 from axk1.engine.engine import Engine
+from axk1.engine.native_library import load
 from axk1.export.huggingface import save
 from axk1.model import Transformer
+from axk1.native import NativeUnavailableError
 from axk1.tokenizer.tokenizer import Tokenizer
 from axk1.tokenizer.train import train
+from tiny_models import tiny_model
 
 # Time says nothing on a shared machine.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
-TINY: dict[str, Any] = {
-    "vocab_size": 97,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "moe_intermediate_size": 16,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 4,
-    "n_routed_experts": 8,
-    "num_experts_per_tok": 3,
-    "n_group": 4,
-    "topk_group": 2,
-    "q_lora_rank": 24,
-    "kv_lora_rank": 16,
-    "qk_nope_head_dim": 12,
-    "qk_rope_head_dim": 8,
-    "v_head_dim": 10,
-    "max_position_embeddings": 128,
-    "initializer_range": 0.15,
-    "bos_token_id": 0,
-    "eos_token_id": 1,
-}
+ENDS = {"bos_token_id": 0, "eos_token_id": 1}
 TEXTS = ["거실 불을 켜 줘. 네, 거실 불을 켰어요. 온도는 23도입니다.", "def add(first, second): return first + second\n"]
 
 
@@ -87,20 +68,13 @@ def saved(
     files: Mapping[str, bytes] | None = None,
     **changes: Any,
 ) -> Saved:
-    """A model whose every weight is random, norms and selection biases too, so that none is trivially one or zero."""
-    torch.manual_seed(0)
-    config = ModelConfig(**{**TINY, **changes})
-    model = Transformer(config)
+    """A tiny model and its folder."""
+    model = tiny_model(**{**ENDS, **changes})
     with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim == 1:
-                parameter.uniform_(0.5, 1.5)
-        for router in model.routers:
-            router.e_score_correction_bias.uniform_(-0.3, 0.3)
         if dtype is not None:  # the oracle keeps float32 arithmetic on the rounded weights
             for parameter in model.parameters():
                 parameter.copy_(parameter.to(dtype).float())
-    save(model.state_dict(), config, path, files or {}, dtype=dtype, fused_experts=fused_experts, mtp=mtp)
+    save(model.state_dict(), model.config, path, files or {}, dtype=dtype, fused_experts=fused_experts, mtp=mtp)
     return Saved(model.eval(), path)
 
 
@@ -133,13 +107,24 @@ def talking(tmp_path_factory: pytest.TempPathFactory, tokenizer: Tokenizer) -> S
     return saved(path, files=tokenizer.files(), vocab_size=336, max_position_embeddings=256)
 
 
+@pytest.fixture(params=["reference", "native"])
+def backend_name(request: pytest.FixtureRequest) -> str:
+    """Both back ends in turn; the native one where a C++ compiler is."""
+    if request.param == "native":
+        try:
+            load()
+        except NativeUnavailableError as reason:
+            pytest.skip(str(reason))
+    return str(request.param)
+
+
 @pytest.fixture
 def open_engine(tiny: Saved) -> Any:
     """Opens engines and closes them when the test ends."""
     opened: list[Engine] = []
 
     def open_(folder: Path = tiny.path, **settings: Any) -> Engine:
-        opened.append(Engine.open(folder, backend="reference", **settings))
+        opened.append(Engine.open(folder, **{"backend": "reference", **settings}))
         return opened[-1]
 
     yield open_

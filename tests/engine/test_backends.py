@@ -11,12 +11,12 @@ import torch
 
 from axk1.arch import RopeParameters
 from axk1.checkpoint import CheckpointError, CheckpointFolder
-from axk1.engine.backend import Batch
 from axk1.engine.native_backend import NativeBackend
 from axk1.engine.native_library import load
 from axk1.engine.reference import ReferenceBackend
 from axk1.engine.rope import Rope
 from axk1.native import NativeUnavailableError
+from batches import batch
 
 BLOCK = 4
 THREADS = 2
@@ -62,22 +62,15 @@ CONFIGS: dict[str, dict[str, Any]] = {
 ROWS = [[5, 6, 7, 90, 91, 3, 3, 3, 20, 21, 22, 23, 24, 25, 26, 27, 28, 1, 0], [42], list(range(60, 96))]
 
 
-def batch(rows: list[list[int]], cached: list[int], tables: list[list[int]], wanted: list[int] | None = None) -> Batch:
-    flat = [token for row in rows for token in row]
-    width = max(map(len, tables))
-    return Batch(
-        np.array(flat, np.int32),
-        np.cumsum([0, *map(len, rows)]).astype(np.int32),
-        np.array(cached, np.int32),
-        np.array([[*table, *[-1] * (width - len(table))] for table in tables], np.int32),
-        np.arange(len(flat), dtype=np.int32) if wanted is None else np.array(wanted, np.int32),
-    )
-
-
 def shuffled_tables(rows: list[list[int]]) -> list[list[int]]:
     """Blocks in no order, so that a table that is not followed shows."""
     ids = np.random.default_rng(3).permutation(64).tolist()
     return [[ids.pop() for _ in range(-(-len(row) // BLOCK))] for row in rows]
+
+
+def parts(rows: list[list[int]], tables: list[list[int]]) -> list[tuple[list[int], int, list[int]]]:
+    """Whole prompts, as `batch` takes them."""
+    return [(row, 0, table) for row, table in zip(rows, tables, strict=True)]
 
 
 def log_softmax(logits: Any) -> Any:
@@ -93,8 +86,8 @@ def test_logprobs_equal_those_of_the_torch_model(name: str, make: Any, backend_o
         pytest.skip("computes in bfloat16: see the test of that")
     backend = backend_of(CheckpointFolder(oracle.path), 64, BLOCK, THREADS)
     prefix, tables = [row[:-1] for row in ROWS[:1] + ROWS[2:]], shuffled_tables(ROWS[:1] + ROWS[2:])
-    first = backend.logits(batch(prefix, [0, 0], tables))
-    last = backend.logits(batch([ROWS[0][-1:], ROWS[2][-1:]], [len(row) for row in prefix], tables))
+    first = backend.logits(batch(*parts(prefix, tables)))
+    last = backend.logits(batch((ROWS[0][-1:], len(prefix[0]), tables[0]), (ROWS[2][-1:], len(prefix[1]), tables[1])))
     ours = [*np.split(first, [len(prefix[0])]), last]
     theirs = [oracle.logits(ROWS[0]), oracle.logits(ROWS[2])]
     theirs = [theirs[0][:-1], theirs[1][:-1], np.stack([theirs[0][-1], theirs[1][-1]])]
@@ -119,7 +112,7 @@ def test_the_comparison_can_fail(name: str, make: Any, backend_of: Any) -> None:
         file.seek(info.offset)
         file.write((stored + np.random.default_rng(0).normal(0, 0.05, stored.shape).astype(np.float32)).tobytes())
     backend = backend_of(CheckpointFolder(oracle.path), 64, BLOCK, THREADS)
-    ours = backend.logits(batch(ROWS, [0, 0, 0], shuffled_tables(ROWS)))
+    ours = backend.logits(batch(*parts(ROWS, shuffled_tables(ROWS))))
     theirs = np.concatenate([oracle.logits(row) for row in ROWS])
     assert np.abs(log_softmax(ours) - log_softmax(theirs)).max() > 1e-3
 
@@ -127,7 +120,7 @@ def test_the_comparison_can_fail(name: str, make: Any, backend_of: Any) -> None:
 @both
 def test_hidden_states_are_those_before_the_head(tiny: Any, backend_of: Any) -> None:
     backend = backend_of(CheckpointFolder(tiny.path), 64, BLOCK, THREADS)
-    states = backend.hidden(batch(ROWS, [0, 0, 0], shuffled_tables(ROWS), wanted=[0, 18, 19, 30]))
+    states = backend.hidden(batch(*parts(ROWS, shuffled_tables(ROWS)), wanted=[0, 18, 19, 30]))
     with torch.no_grad():
         theirs = [tiny.model.hidden(torch.tensor([row]))[0][0].numpy() for row in ROWS]
     expected = np.stack([theirs[0][0], theirs[0][18], theirs[1][0], theirs[2][10]])

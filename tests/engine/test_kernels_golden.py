@@ -156,7 +156,7 @@ def integer_products(memory: Memory, rng: np.random.Generator) -> Iterator[Produ
 def integers(
     memory: Memory, rng: np.random.Generator, bits: int, group: int, wide: bool, symmetric: bool, sizes: tuple[int, ...]
 ) -> Product:
-    """Random codes, the largest ones too, times activations that eight bits a group of 32 hold exactly."""
+    """Random codes, the largest ones too, times activations that eight bits a group of 32 or 64 hold exactly."""
     rows, outputs, inputs = sizes
     codes = rng.integers(0, 1 << bits, (outputs, inputs)).astype(np.uint8)
     codes[0], codes[-1] = 0, (1 << bits) - 1
@@ -166,7 +166,7 @@ def integers(
     x = rng.integers(-127, 128, (rows, inputs)).astype(np.float32)
     x[:, ::32] = 127
     x[0], x[-1] = 127, -127  # the largest sums
-    x *= np.repeat(2.0 ** rng.integers(-8, 0, (rows, -(-inputs // 32))), 32, axis=1)[:, :inputs]
+    x *= np.repeat(2.0 ** rng.integers(-8, 0, (rows, -(-inputs // 64))), 64, axis=1)[:, :inputs]
     weight = Matrix(
         *(memory(packed(codes, bits)), FORMATS[f"int{bits}"], outputs, inputs, group),
         memory(widened(scale) if wide else scale),

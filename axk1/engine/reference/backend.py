@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axk1.arch import ModelConfig
-from axk1.checkpoint import CheckpointFolder
+from axk1.checkpoint import CheckpointError, CheckpointFolder
 from axk1.engine.backend import Batch, CacheFormat
 from axk1.engine.reference import weights
 from axk1.engine.reference.arithmetic import Floats, linear, rms_norm, swiglu
@@ -38,6 +38,7 @@ class ReferenceBackend:
     ) -> None:
         self.config = weights.without_mtp(folder.config)
         self.blocks, self.block_size = blocks, block_size
+        self._path = folder.path
         parameters = weights.read(folder, mtp=drafting)
         self._embedding_VD = parameters["model.embed_tokens.weight"]
         self._head_VD = self._embedding_VD if self.config.tie_word_embeddings else parameters["lm_head.weight"]
@@ -61,10 +62,13 @@ class ReferenceBackend:
 
     def logits(self, batch: Batch) -> Floats:
         """float32 [W, V]"""
-        return linear(self.hidden(batch), self._head_VD)
+        return self._finite(linear(self._states(batch), self._head_VD))
 
     def hidden(self, batch: Batch) -> Floats:
         """float32 [W, D]"""
+        return self._finite(self._states(batch))
+
+    def _states(self, batch: Batch) -> Floats:
         pages = Pages(batch, self.block_size)
         tables = self._rope.tables(pages.positions_N)
         x_ND = self._embedding_VD[batch.tokens_N]
@@ -88,6 +92,11 @@ class ReferenceBackend:
         embedded_ND = self._embedding_VD[batch.tokens_N]
         self._states_ND = self._mtp(self._states_ND[rows_N], embedded_ND, tables, self._cache_YSU[-1], pages)
         return linear(self._states_ND[batch.wanted_W], self._head_VD)
+
+    def _finite(self, rows_WX: Floats) -> Floats:
+        if not np.isfinite(rows_WX).all():
+            raise CheckpointError(f"{self._path}: the output is NaN or infinite: the weights lead to it")
+        return rows_WX
 
     def close(self) -> None:
         """Nothing but memory is held."""

@@ -176,14 +176,14 @@ void check_table(const Kernels &ours) {
     check_quantise_row(ours, scalar);
 }
 
-void check_product(const Product &one, int index) {
+void check_product(const Product &one, int index, int32_t prompt) {
     int32_t n = one.weight->out, k = one.weight->in;
-    std::string what = "product " + std::to_string(index) + " of format " + std::to_string(one.weight->format);
+    std::string what = "product " + std::to_string(index) + " of format " + std::to_string(one.weight->format) + (prompt ? " of a prompt" : "");
     std::vector<float> found(size_t(one.rows) * size_t(n)), alone(static_cast<size_t>(n));
-    axk1_matmul(one.weight, one.x, one.rows, found.data(), 2);
+    axk1_matmul(one.weight, one.x, one.rows, found.data(), 2, prompt);
     compare(what, found.data(), one.expected, found.size(), one.tolerance);
     for (int32_t i = 0; i < one.rows; i++) {
-        axk1_matmul(one.weight, one.x + int64_t(i) * k, 1, alone.data(), 1);
+        axk1_matmul(one.weight, one.x + int64_t(i) * k, 1, alone.data(), 1, prompt);
         same(what, alone.data(), found.data() + int64_t(i) * n, alone.size());
     }
 }
@@ -236,7 +236,8 @@ int main(int count, char **arguments) {
         if (!runs) continue;
         nearest = 0;
         check_table(kernels());
-        for (int32_t i = 0; i < golden.n_products; i++) check_product(golden.products[i], i);
+        for (int32_t i = 0; i < golden.n_products; i++)
+            for (int32_t prompt : {0, 1}) check_product(golden.products[i], i, prompt);
         for (int32_t i = 0; i < golden.n_models; i++) check_model(golden.models[i], golden.steps + i * golden.n_steps, golden.n_steps, golden.tolerances[i], i);
         std::printf("%s: %d products, %d models; the largest difference is %.0f %% of its tolerance\n", name, golden.n_products, golden.n_models, 100 * nearest);
     }

@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-#define AXK1_VERSION 3
+#define AXK1_VERSION 4
 
 typedef enum {
     AXK1_F32 = 0,
@@ -112,7 +112,7 @@ int32_t axk1_draft(axk1_model *model, const axk1_batch *batch, const int32_t *ro
 /* Bytes that the library itself holds for this model: cache, scratch, converted weights. */
 int64_t axk1_bytes(const axk1_model *model);
 
-/* Which kernels run: "avx512", "avx2", "neon" or "scalar". axk1_use forces one (for tests); -1 if this CPU cannot. */
+/* Which kernels run: "avx512", "avx2", "neon-bf16", "neon-dot", "neon" or "scalar". axk1_use forces one (for tests); -1 if this CPU cannot. */
 const char *axk1_kernels(void);
 int32_t axk1_use(const char *name);
 

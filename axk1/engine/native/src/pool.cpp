@@ -44,9 +44,9 @@ void Pool::run(int64_t n, Call call, void *context) {
     }
     uint64_t loop = (ticket_.load(std::memory_order_relaxed) >> 32) + 1;
     ticket_.store(loop << 32 | CLOSED);
-    call_.store(call, std::memory_order_relaxed);
-    context_.store(context, std::memory_order_relaxed);
-    pieces_.store(n, std::memory_order_relaxed);
+    call_.store(call, std::memory_order_release);
+    context_.store(context, std::memory_order_release);
+    pieces_.store(n, std::memory_order_release);
     done_.store(0, std::memory_order_relaxed);
     ticket_.store(loop << 32);
     if (asleep_.load() > 0) {
@@ -65,9 +65,9 @@ bool Pool::take_one() {
     uint64_t ticket = ticket_.load(std::memory_order_acquire);
     for (;;) {
         int64_t piece = int64_t(ticket & CLOSED);
-        Call call = call_.load(std::memory_order_relaxed);
-        void *context = context_.load(std::memory_order_relaxed);
-        if (piece >= pieces_.load(std::memory_order_relaxed) || piece == int64_t(CLOSED)) return false;
+        Call call = call_.load(std::memory_order_acquire);
+        void *context = context_.load(std::memory_order_acquire);
+        if (piece >= pieces_.load(std::memory_order_acquire) || piece == int64_t(CLOSED)) return false;
         if (ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
             call(context, piece);
             done_.fetch_add(1, std::memory_order_release);

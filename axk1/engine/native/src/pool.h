@@ -31,7 +31,8 @@ class Pool {
     void work();
 
     // ticket_: the loop's number in the upper half, the next piece in the lower. It is closed (CLOSED) while the fields of
-    // the next loop are written, so a worker that read fields of two loops fails to take a piece.
+    // the next loop are written, so a worker that read fields of two loops fails to take a piece. The fields are released
+    // and acquired, so that who sees a new one sees the closed ticket too.
     static constexpr uint64_t CLOSED = 0xffffffffu;
     alignas(64) std::atomic<uint64_t> ticket_{CLOSED};
     alignas(64) std::atomic<int64_t> done_{0};

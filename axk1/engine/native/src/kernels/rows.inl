@@ -14,8 +14,9 @@ static inline float exp_fast(float x) {
     p = p * f + 2.402264791363012e-1f;
     p = p * f + 6.931472028550421e-1f;
     p = p * f + 1.0f;
-    union { int32_t bits; float value; } u{(int32_t(n) + 127) << 23};
-    return p * u.value;
+    union { float value; uint32_t bits; } whole{t + 12582912.0f}; // 1.5 * 2^23: n in the lowest bits; of a NaN, any
+    union { uint32_t bits; float value; } power{(whole.bits + 127u) << 23};
+    return p * power.value;
 }
 
 static void rms_norm(const float *x, const float *weight, int64_t n, float eps, float *out) {
