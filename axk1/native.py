@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -95,10 +96,13 @@ def _compile(library: Path, files: Mapping[str, bytes], command: Sequence[str], 
         for name, text in files.items():
             (Path(scratch) / name).parent.mkdir(parents=True, exist_ok=True)
             (Path(scratch) / name).write_bytes(text)
-        built = Path(scratch) / "built.so"
-        run = subprocess.run(
-            [*command, *units, "-o", str(built), "-lm"], capture_output=True, text=True, check=False, cwd=scratch
-        )
-        if run.returncode:
-            raise NativeUnavailableError(f"{command[0]} could not build the kernels: {run.stderr.strip()[-300:]}")
-        built.replace(library)  # atomic: two processes that build at once leave one whole file
+        with ThreadPoolExecutor(os.cpu_count()) as compilers:  # the units beside each other, then all together
+            list(compilers.map(lambda unit: _run([*command, "-c", unit, "-o", f"{unit}.o"], scratch), units))
+        _run([*command, *(f"{unit}.o" for unit in units), "-o", "built.so", "-lm"], scratch)
+        (Path(scratch) / "built.so").replace(library)  # atomic: of two builds at once one whole file is left
+
+
+def _run(command: Sequence[str], folder: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    if done.returncode:
+        raise NativeUnavailableError(f"{command[0]} could not build the kernels: {done.stderr.strip()[-300:]}")
