@@ -25,6 +25,7 @@ from axk1.chat.sampling import GREEDY, SamplingParams
 from axk1.checkpoint import CheckpointFolder
 from axk1.engine import memory as sizes
 from axk1.engine import native_library
+from axk1.engine.available import available_bytes
 from axk1.engine.backend import Backend
 from axk1.engine.cache import BlockPool
 from axk1.engine.job import Completion, Item, Reading, Wants
@@ -34,12 +35,14 @@ from axk1.engine.prompt import Prompt, Prompts, Reader, listed, paired
 from axk1.engine.scheduler import Scheduler
 from axk1.engine.stop import TextStream
 from axk1.engine.stream import AsyncStream, Make, Stream
+from axk1.engine.streaming import ExpertStatistics, Footprint
 from axk1.native import NativeUnavailableError
 
 __all__ = ["Engine", "Limits"]
 
 Floats = NDArray[np.float32]
 Pooling = Literal["mean", "last"]
+SHARE_OF_AVAILABLE = 0.8  # of the memory that the system has left, when the weights do not fit into it
 _PATIENCE = 0.01  # seconds until a full queue is asked again
 
 
@@ -65,6 +68,7 @@ class Engine:
     def __init__(self, backend: Backend, reader: Reader, limits: Limits) -> None:
         self.config = backend.config
         self.tokenizer = reader.tokenizer
+        self._backend = backend
         self._reader = reader
         self._limits = limits
         pool = BlockPool(backend.blocks)
@@ -83,24 +87,32 @@ class Engine:
     ) -> Self:
         """The model of a Hugging Face folder; one without a tokenizer works with token ids.
 
-        `memory` is what the latent cache may take (6G, 512M, bytes), `threads` the back end's, `backend` the name of a
-        plug-in of the kind `engine_backend` ("auto": native, or reference where there is no C++ compiler). Raises
-        CheckpointError for a folder that cannot be read, ValueError for settings that make no sense.
+        `memory` is what weights, latent cache and scratch may take together (6G, 512M, bytes); experts that do not fit
+        stay on disk (`statistics` says what that costs). None: the weights as the system maps them, unless it has less
+        memory left than they need: then four fifths of that. `threads` are the back end's, `backend` the name of a
+        plug-in of the kind `engine_backend` ("auto": native, or reference where there is no C++ compiler, which counts
+        the cache alone as `memory`). Raises CheckpointError for a folder that cannot be read, ValueError for settings
+        that make no sense and for too little memory.
         """
         limits = limits or Limits()
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
         source = CheckpointFolder(Path(folder))
         plugin = _plugin(backend)
-        cells = plugin.cache_format(source)
-        count = sizes.blocks(source.config, memory, limits.block_size, limits.max_sequences, cells)
-        reader = Reader.of(source, tokens_in_cache=count * limits.block_size)
-        return cls(plugin(source, count, limits.block_size, threads), reader, limits)
+        plan = _plan(source, plugin, memory, limits)
+        reader = Reader.of(source, tokens_in_cache=plan.blocks * limits.block_size)
+        experts = () if plan.expert_bytes is None else (plan.expert_bytes,)
+        return cls(plugin(source, plan.blocks, limits.block_size, threads, *experts), reader, limits)
 
     @property
     def context(self) -> int:
         """The most tokens that a prompt and its completion may have together."""
         return self._reader.context
+
+    @property
+    def statistics(self) -> ExpertStatistics | None:
+        """What experts on disk cost since the engine was opened; None when all weights are in memory."""
+        return self._backend.statistics
 
     def generate(
         self, prompts: Prompts, params: SamplingParams | Sequence[SamplingParams] | None = None
@@ -231,6 +243,23 @@ def _plugin(asked: str) -> Any:
             warnings.warn(f"{error}; the NumPy back end answers instead, very slowly", stacklevel=3)
             asked = "reference"
     return registry.load("engine_backend", "native" if asked == "auto" else asked)
+
+
+def _plan(source: CheckpointFolder, plugin: Any, memory: str | int | None, limits: Limits) -> sizes.Plan:
+    """The blocks of the cache, and the bytes of experts where they stay on disk."""
+    left = available_bytes() if memory is None else None
+    fits = left is None or sum(file.stat().st_size for file in source.files) <= left
+    footprint: Footprint | None = None
+    if memory is not None or not fits:
+        footprint = plugin.footprint(source, limits.max_batch_tokens, limits.max_sequences)
+    cells = plugin.cache_format(source)
+    if footprint is None or (memory is None and footprint.obstacle):
+        return sizes.Plan(sizes.blocks(source.config, memory, limits.block_size, limits.max_sequences, cells))
+    cache = sizes.cache_of(
+        source.config, limits.block_size, limits.max_sequences, cells, footprint.scratch_per_position
+    )
+    given = int((left or 0) * SHARE_OF_AVAILABLE) if memory is None else sizes.bytes_of(memory)
+    return sizes.planned(given, footprint, cache)
 
 
 def _vector(state_TD: Floats, pooling: Pooling) -> Floats:

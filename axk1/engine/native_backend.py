@@ -14,30 +14,48 @@ from numpy.typing import NDArray
 from axk1.checkpoint import CheckpointError, CheckpointFolder
 from axk1.checkpoint.weights import kind_of
 from axk1.engine.backend import Batch, CacheFormat
-from axk1.engine.native_library import BatchSpec, load
+from axk1.engine.native_footprint import native_footprint
+from axk1.engine.native_library import BatchSpec, Routing, StoreStatistics, load
 from axk1.engine.native_weights import NativeWeights
 from axk1.engine.reference.weights import without_mtp
+from axk1.engine.streaming import ExpertStatistics, Footprint
 
-__all__ = ["NativeBackend"]
+__all__ = ["ROUTING", "NativeBackend", "simulated"]
 
 Floats = NDArray[np.float32]
+READERS = 8  # threads that read experts: as many reads are under way at a time
+UNREADABLE = -2
+ROUTING = np.dtype(Routing)
+"""What a router asked for: step, layer, expert, needed (0: nearly), weight."""
 ROUTER = ".mlp.gate.weight"  # always computed in float32, whatever the rest
 
 
 class NativeBackend:
-    """Implements `Backend`. `threads` None takes every CPU that the process may use.
+    """Implements `Backend`. `threads` None takes every CPU that the process may use; `read_ahead` False reads experts
+    only when a layer asks for them.
 
     Raises:
         NativeUnavailableError: the library cannot be built here.
         CheckpointError: tensors that it does not read, or no memory for the cache.
     """
 
-    def __init__(self, folder: CheckpointFolder, blocks: int, block_size: int, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: CheckpointFolder,
+        blocks: int,
+        block_size: int,
+        threads: int | None = None,
+        expert_bytes: int | None = None,
+        *,
+        read_ahead: bool = True,
+    ) -> None:
         self._library = load()
         self.config, self.blocks, self.block_size = without_mtp(folder.config), blocks, block_size
         self._path = folder.path
         self._weights = NativeWeights(folder)
-        spec = self._weights.spec(blocks, block_size, threads or 0)
+        self._streams = expert_bytes is not None
+        store = None if expert_bytes is None else self._weights.store(expert_bytes, READERS, read_ahead=read_ahead)
+        spec = self._weights.spec(blocks, block_size, threads or 0, store)
         reason = ctypes.create_string_buffer(256)
         self._model: int | None = self._library.axk1_open(ctypes.byref(spec), reason)
         if not self._model:
@@ -48,6 +66,33 @@ class NativeBackend:
         """bfloat16, unless a matrix is float32 or float16: then activations and cache are float32."""
         matrices = (one for one in folder.weights.values() if len(one.shape) > 1 and not one.name.endswith(ROUTER))
         return "fp32" if any(kind_of(one) in ("f32", "f16") for one in matrices) else "bf16"
+
+    @staticmethod
+    def footprint(folder: CheckpointFolder, max_batch_tokens: int, max_sequences: int) -> Footprint:
+        """What it takes of memory besides the cache."""
+        return native_footprint(folder, max_batch_tokens, max_sequences)
+
+    @property
+    def statistics(self) -> ExpertStatistics | None:
+        """What experts on disk cost so far; None when all weights are mapped."""
+        assert self._model
+        if not self._streams:
+            return None
+        found = StoreStatistics()
+        self._library.axk1_store_statistics(self._model, ctypes.byref(found))
+        return ExpertStatistics(**{name: getattr(found, name) for name, *_ in found._fields_})
+
+    def trace(self, on: bool) -> None:
+        """Records what the routers ask for, or no longer."""
+        assert self._model
+        self._library.axk1_trace(self._model, c_int32(on))
+
+    def traced(self) -> NDArray[np.void]:
+        """What was recorded since the last call, as records of `ROUTING`."""
+        assert self._model
+        uses = np.empty(self._library.axk1_traced(self._model, None, 0), ROUTING)
+        self._library.axk1_traced(self._model, uses.ctypes.data, len(uses))
+        return uses
 
     def logits(self, batch: Batch) -> Floats:
         """float32 [W, V]"""
@@ -77,8 +122,23 @@ class NativeBackend:
         spec = BatchSpec(
             *(one.ctypes.data for one in (*arrays, blocks_SM)), *blocks_SM.shape, wanted_W.ctypes.data, len(wanted_W), 0
         )
-        if self._library.axk1_forward(self._model, ctypes.byref(spec), c_int32(logits), c_void_p(out.ctypes.data)):
+        failed = self._library.axk1_forward(self._model, ctypes.byref(spec), c_int32(logits), c_void_p(out.ctypes.data))
+        if failed == UNREADABLE:
+            raise OSError(self._library.axk1_error(self._model).decode(errors="replace"))
+        if failed:
             raise MemoryError("no memory for the scratch of this batch: lower the tokens of a step")
         if not np.isfinite(out).all():
             raise CheckpointError(f"{self._path}: the output is NaN or infinite: so are weights, or they lead to it")
         return out
+
+
+def simulated(uses: NDArray[np.void], slots: int, half_life: float = -1.0, near: float = 0.0) -> NDArray[np.bool_]:
+    """Which of a trace's needed uses would find their expert in one of `slots` slots, by the store's rule of eviction.
+
+    `half_life` (tokens) and `near` (the weight of near misses) are the store's own unless `half_life` is 0 or more;
+    0 evicts what was least recently used. One step and layer after the other, as `NativeBackend.traced` gives them.
+    """
+    uses = np.ascontiguousarray(uses, ROUTING)
+    hit = np.zeros(len(uses), np.uint8)
+    load().axk1_simulate(uses.ctypes.data, len(uses), slots, half_life, near, hit.ctypes.data)
+    return hit.astype(bool)
