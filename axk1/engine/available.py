@@ -31,7 +31,10 @@ def _left(root: Path, path: str) -> list[int]:
     place = root / path.strip("/")
     left = []
     for group in (place, *place.parents):
-        limit, used = _number(group, "memory.max", "memory.limit_in_bytes"), _number(group, "memory.current", "memory.usage_in_bytes")
+        limit, used = (
+            _number(group, "memory.max", "memory.limit_in_bytes"),
+            _number(group, "memory.current", "memory.usage_in_bytes"),
+        )
         if limit is not None and used is not None:
             left.append(limit - used + _inactive(group))
         if group == root:

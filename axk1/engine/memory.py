@@ -13,7 +13,10 @@ from axk1.engine.streaming import Footprint
 __all__ = ["Cache", "Plan", "blocks", "bytes_of", "cache_of", "planned"]
 
 DEFAULT_BYTES = 2 << 30
-MODEST_TOKENS, MOST_TOKENS = 4096, 8192  # of a cache beside weights in memory, at least; beside experts on disk, at most
+MODEST_TOKENS, MOST_TOKENS = (
+    4096,
+    8192,
+)  # of a cache beside weights in memory, at least; beside experts on disk, at most
 CACHE_SHARE = 4  # a cache takes at most one part in so many of what it shares with experts
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", re.IGNORECASE)
@@ -27,7 +30,9 @@ class Plan:
     expert_bytes: int | None = None
 
 
-def cache_of(config: ModelConfig, block_size: int, max_sequences: int, cache_format: CacheFormat, scratch: int) -> Cache:
+def cache_of(
+    config: ModelConfig, block_size: int, max_sequences: int, cache_format: CacheFormat, scratch: int
+) -> Cache:
     """The cache of a model; `scratch` bytes grow with each position of a text."""
     context = -(-config.max_position_embeddings // block_size) * block_size
     cell = kv_cache_bytes(config, cache_format)
@@ -97,11 +102,12 @@ def planned(memory: int, footprint: Footprint, cache: Cache) -> Plan:
     if footprint.obstacle:
         raise _too_little(memory, footprint.weights + footprint.scratch + cache.bytes(1), footprint.obstacle)
     room, least = memory - footprint.always - footprint.scratch, footprint.least_slots * footprint.slot
-    count = min(cache.blocks(room // CACHE_SHARE), max(MOST_TOKENS // cache.block_size, 1))
-    left = room - cache.bytes(count)
-    if count < 1 or left < least:
+    most = max(MOST_TOKENS // cache.block_size, 1)
+    count = min(cache.blocks(room // CACHE_SHARE), cache.blocks(room - least), most)
+    if count < 1:
         smallest = max(least + cache.bytes(1), CACHE_SHARE * cache.bytes(1))
         raise _too_little(memory, footprint.always + footprint.scratch + smallest, "")
+    left = room - cache.bytes(count)
     return Plan(count, min(left, footprint.most_slots * footprint.slot))
 
 

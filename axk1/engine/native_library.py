@@ -13,8 +13,17 @@ from importlib import resources
 from axk1.native import build, compiler, sources
 
 __all__ = [
-    *("FORMATS", "VERSION", "BatchSpec", "File", "Layer", "Matrix", "ModelSpec", "Routing", "StoreSpec"),
-    *("StoreStatistics", "load"),
+    "FORMATS",
+    "VERSION",
+    "BatchSpec",
+    "File",
+    "Layer",
+    "Matrix",
+    "ModelSpec",
+    "Routing",
+    "StoreSpec",
+    "StoreStatistics",
+    "load",
 ]
 
 VERSION = 3

@@ -9,7 +9,7 @@ namespace axk1 {
 
 // Chosen on traces of skewed routing (docs/decisions/0010-expert-store.md).
 constexpr double HALF_LIFE = 256; // tokens after which a use counts half
-constexpr double NEAR = 0.25;     // what a near miss counts beside a use
+constexpr double NEAR = 0.5;      // what a near miss counts beside a use
 
 // Values fall by the same factor for all, so only their logarithms at a common time are kept: a use changes one number,
 // and the order of the others stays as it was.
