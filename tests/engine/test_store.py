@@ -193,7 +193,7 @@ def test_a_file_that_became_shorter_is_one_clear_error(tmp_path: Path) -> None:
     whole = {one: one.read_bytes() for one in only}
     for one in only:
         os.truncate(one, 1000)
-    with pytest.raises(OSError, match=r"safetensors: ends at byte \d+, it was longer when it was opened"):
+    with pytest.raises(OSError, match=r"safetensors: ends before byte \d+, it was longer when it was opened"):
         passes(backend)
     for one in only:
         with one.open("r+b") as file:

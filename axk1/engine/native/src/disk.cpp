@@ -53,7 +53,7 @@ std::string Disk::read(int32_t number, int64_t offset, int64_t bytes, int64_t ne
             continue;
         }
         if (got < 0) return failed(file, std::string("cannot be read: ") + std::strerror(errno));
-        if (got == 0) return failed(file, "ends at byte " + std::to_string(offset + done) + ", it was longer when it was opened: restore it and open the model again");
+        if (got == 0) return failed(file, "ends before byte " + std::to_string(offset + done) + ", it was longer when it was opened: restore it and open the model again");
         done += got;
         if (direct && done < needed && done % PAGE) direct = false; // an odd length in the middle of a file: no page begins here
     }

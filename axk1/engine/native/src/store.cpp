@@ -26,7 +26,7 @@ static int64_t scale_bytes(const axk1_matrix &w) {
 }
 
 Store::Store(const axk1_model_spec &spec, const std::vector<std::vector<axk1_matrix>> &experts)
-    : layers_(spec.layers), experts_(spec.experts), read_ahead_(spec.store->read_ahead != 0), disk_(*spec.store),
+    : layers_(spec.layers), experts_(spec.experts), read_ahead_(spec.store->read_ahead != 0), most_later_(std::max(1, spec.store->readers / LATER_SHARE)), disk_(*spec.store),
       heat_(int64_t(spec.layers) * spec.experts, HALF_LIFE, NEAR), source_(experts) {
     first_range_.push_back(0);
     int64_t there = 0;
@@ -287,8 +287,7 @@ void Store::ahead(int32_t layer, const std::vector<int32_t> &guess, bool sure) {
 void Store::work() {
     std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
-        int32_t most = std::max<int32_t>(1, int32_t(readers_.size()) / LATER_SHARE);
-        work_.wait(lock, [&] { return ends_ || !urgent_.empty() || (!later_.empty() && later_running_ < most); });
+        work_.wait(lock, [&] { return ends_ || !urgent_.empty() || (!later_.empty() && later_running_ < most_later_); });
         if (ends_) return;
         bool later = urgent_.empty();
         std::deque<Read> &queue = later ? later_ : urgent_;

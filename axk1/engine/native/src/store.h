@@ -84,6 +84,7 @@ class Store {
 
     int32_t layers_, experts_;
     bool read_ahead_;
+    int32_t most_later_; // readers that may be busy with reads ahead
     Disk disk_;
     Heat heat_;
     const std::vector<std::vector<axk1_matrix>> &source_;
