@@ -3,16 +3,19 @@
 import argparse
 import json
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
 from axk1.chat.sampling import SamplingParams
 from axk1.cli.words import Words
+from axk1.engine.disk import read_rate
 from axk1.engine.engine import Engine
 from axk1.engine.output import RequestOutput
 from axk1.engine.prompt import Prompt
 from axk1.engine.speculation import Speculation
+from axk1.engine.streaming import ExpertStatistics
 
 __all__ = ["generate"]
 
@@ -23,6 +26,7 @@ def generate(argv: list[str], say: Words) -> int:
     prompts = _prompts(options, say)
     params = _params(options)
     opened = (options.folder, options.memory, options.threads, options.backend)
+    began = time.perf_counter()
     with Engine.open(*opened, speculation=options.speculation) as engine:
         if options.json:
             for output in engine.generate(prompts, params):
@@ -30,7 +34,26 @@ def generate(argv: list[str], say: Words) -> int:
         else:
             for prompt in prompts:
                 _print(engine, prompt, params)
+        if engine.statistics:
+            sys.stderr.write(_disk(engine.statistics, options.folder, time.perf_counter() - began, say) + "\n")
     return 0
+
+
+def _disk(found: ExpertStatistics, folder: Path, seconds: float, say: Words) -> str:
+    """What experts on disk cost, beside what the disk could give."""
+    limit = read_rate(sorted(folder.glob("*.safetensors")), found.slot_bytes)
+    share, megabytes = found.bytes_read / seconds / limit, found.bytes_per_token / 1e6
+    disk, waited = f"{limit / 1e9:.2f} GB/s", found.waited_seconds
+    held = f"{found.slots:,} x {found.slot_bytes / 1e6:.1f} MB"
+    korean = (
+        f"디스크의 전문가: 적중률 {found.hit_rate:.1%}, 토큰마다 {megabytes:.1f} MB 읽음, "
+        f"디스크 한계 {disk}의 {share:.0%}, 기다린 시간 {waited:.1f}초, 메모리에 {held}"
+    )
+    english = (
+        f"experts on disk: hit rate {found.hit_rate:.1%}, {megabytes:.1f} MB read per token, "
+        f"{share:.0%} of the disk's {disk}, waited {waited:.1f} s, {held} in memory"
+    )
+    return say(korean, english)
 
 
 def _parser(say: Words) -> argparse.ArgumentParser:
@@ -58,7 +81,7 @@ def _parser(say: Words) -> argparse.ArgumentParser:
     add("--logprobs", type=int, metavar="N", help=say("토큰마다 로그 확률 (--json)", "log-probabilities, with --json"))
     add("--json-schema", metavar="JSON", help=say("답이 따를 JSON 스키마", "the schema that the answer follows"))
     add("--regex", help=say("답이 따를 정규식", "the pattern that the answer follows"))
-    add("--memory", metavar="SIZE", help=say("캐시에 쓸 메모리 (예: 6G)", "memory for the cache, such as 6G"))
+    add("--memory", metavar="SIZE", help=say("가중치와 캐시에 쓸 메모리 (예: 6G)", "for weights and cache, such as 6G"))
     add("--threads", type=int, metavar="N", help=say("스레드 개수", "threads"))
     add("--backend", default="auto", help=say("계산 방식: auto, reference, …", "auto, reference, ..."))
     add(

@@ -31,11 +31,13 @@ def quantize_folder(argv: list[str], say: Words) -> int:
     options = _parser(say).parse_args(argv)
     formats, out = _formats(options), options.folders[-1]
     screen = console()
+    if options.skew and not options.random:
+        raise ValueError(say("--skew는 --random과 함께 씁니다.", "--skew goes with --random."))
     if len(options.folders) != (1 if options.random else 2):
         raise ValueError(say("폴더를 IN OUT으로, --random이면 OUT만 적어 주세요.", "give IN OUT, or --random and OUT."))
     with _progress(screen, say("양자화", "quantising")) as hear:
         if options.random:
-            random_folder(preset(options.random), out, formats, options.seed, hear, options.shard_bytes)
+            random_folder(preset(options.random), out, formats, options.seed, hear, options.shard_bytes, options.skew)
             return 0
         statistics = _statistics(options.calibrate, options.folders[0])
         report = quantize(options.folders[0], out, formats, statistics, hear, options.shard_bytes)
@@ -83,6 +85,16 @@ def _parser(say: Words) -> argparse.ArgumentParser:
     shapes = ", ".join(PRESETS)
     add("--random", metavar="NAME", help=say("원래 폴더 대신 무작위 가중치: ", "random weights of a shape: ") + shapes)
     add("--seed", type=int, default=0)
+    add(
+        "--skew",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help=say(
+            "--random의 라우터가 전문가를 고르는 빈도: 지수 S의 지프 법칙 (0: 고르게)",
+            "with --random: how often experts are chosen follows Zipf's law of exponent S (0: evenly)",
+        ),
+    )
     add("--shard-bytes", type=int, default=SHARD_BYTES, metavar="N", help=say("파일 하나의 크기", "size of a file"))
     return parser
 

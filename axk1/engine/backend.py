@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from axk1.arch import ModelConfig
 from axk1.checkpoint import CheckpointFolder
+from axk1.engine.streaming import ExpertStatistics, Footprint
 
 __all__ = ["Backend", "Batch", "CacheFormat", "Drafting"]
 
@@ -40,7 +41,8 @@ class Batch:
 class Backend(Protocol):
     """A plug-in of the kind `engine_backend`.
 
-    Built as `cls(folder: CheckpointFolder, blocks: int, block_size: int, threads: int | None)`; raises CheckpointError
+    Built as `cls(folder: CheckpointFolder, blocks: int, block_size: int, threads: int | None)`, and where `footprint`
+    says that experts may stay on disk also with `expert_bytes: int`, the memory for them; raises CheckpointError
     for weights that it cannot read. One thread calls it, not always the same. Both passes write the latents of all the
     batch's tokens to the cache first, so that tokens of one step see each other; blocks may be shared for reading by
     several sequences, but a block that a step writes to belongs to one. Whatever a block held before is no longer
@@ -65,6 +67,18 @@ class Backend(Protocol):
     @staticmethod
     def cache_format(folder: CheckpointFolder) -> CacheFormat:
         """What its cache of this folder would hold, so that bytes can be counted before it is built."""
+        ...
+
+    @staticmethod
+    def footprint(
+        folder: CheckpointFolder, max_batch_tokens: int, max_sequences: int, *, drafting: bool = False
+    ) -> Footprint | None:
+        """What it would take of memory besides the cache; None: that is not known, memory bounds the cache alone."""
+        ...
+
+    @property
+    def statistics(self) -> ExpertStatistics | None:
+        """What experts on disk cost so far; None when there are none."""
         ...
 
     def logits(self, batch: Batch) -> NDArray[np.float32]:

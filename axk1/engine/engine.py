@@ -25,6 +25,7 @@ from axk1.chat.sampling import GREEDY, SamplingParams
 from axk1.checkpoint import CheckpointFolder
 from axk1.engine import memory as sizes
 from axk1.engine import native_library
+from axk1.engine.available import available_bytes
 from axk1.engine.backend import Backend
 from axk1.engine.cache import BlockPool
 from axk1.engine.job import Completion, Item, Reading, Wants
@@ -33,33 +34,43 @@ from axk1.engine.output import RequestOutput
 from axk1.engine.prompt import Prompt, Prompts, Reader, listed, paired
 from axk1.engine.scheduler import Scheduler
 from axk1.engine.speculation import Acceptance, Drafter, Speculation, Speculator
-from axk1.engine.speculation_choice import chosen, drafter, with_draft_layer
+from axk1.engine.speculation_choice import Way, chosen, drafter, with_draft_layer
 from axk1.engine.stop import TextStream
 from axk1.engine.stream import AsyncStream, Make, Stream
+from axk1.engine.streaming import ExpertStatistics, Footprint
 from axk1.native import NativeUnavailableError
 
 __all__ = ["Engine", "Limits"]
 
 Floats = NDArray[np.float32]
 Pooling = Literal["mean", "last"]
+SHARE_OF_AVAILABLE = 0.8  # of the memory that the system has left, when the weights do not fit into it
 _PATIENCE = 0.01  # seconds until a full queue is asked again
 
 
 @dataclass(frozen=True)
 class Limits:
     """How much is done at once: tokens of a cache block and of a step, sequences that run and that may wait, and
-    tokens that speculation may draft for a sequence."""
+    tokens that speculation may draft for a sequence. `cache_tokens` bounds the cache; None: by the memory alone."""
 
     block_size: int = 16
     max_batch_tokens: int = 512
     max_sequences: int = 64
     max_waiting: int = 1024
     max_draft_tokens: int = 7
+    cache_tokens: int | None = None
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if value < 1:
+            if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, not {value}")
+
+    def most_cached(self, context: int) -> int:
+        """Tokens that the cache can hold at most, in whole blocks: of every sequence that runs a whole context."""
+        whole = -(-context // self.block_size) * self.block_size * self.max_sequences
+        if self.cache_tokens is None:
+            return whole
+        return min(whole, -(-self.cache_tokens // self.block_size) * self.block_size)
 
 
 class Engine:
@@ -69,6 +80,7 @@ class Engine:
     def __init__(self, backend: Backend, reader: Reader, limits: Limits, drafts: Drafter | None = None) -> None:
         self.config = backend.config
         self.tokenizer = reader.tokenizer
+        self._backend = backend
         self._reader = reader
         self._limits = limits
         pool = BlockPool(backend.blocks)
@@ -89,11 +101,14 @@ class Engine:
     ) -> Self:
         """The model of a Hugging Face folder; one without a tokenizer works with token ids.
 
-        `memory` is what the latent cache may take (6G, 512M, bytes), `threads` the back end's, `backend` the name of a
-        plug-in of the kind `engine_backend` ("auto": native, or reference where there is no C++ compiler).
-        `speculation` drafts tokens by the checkpoint's MTP layer or by looking up repetitions ("auto": the layer where
-        there is one); it changes the speed, never the output. Raises CheckpointError for a folder that cannot be read,
-        ValueError for settings that make no sense.
+        `memory` is what weights, latent cache and scratch may take together (6G, 512M, bytes); experts that do not fit
+        stay on disk (`statistics` says what that costs). None: the weights as the system maps them, unless it has less
+        memory left than they need: then four fifths of that. `threads` are the back end's, `backend` the name of a
+        plug-in of the kind `engine_backend` ("auto": native, or reference where there is no C++ compiler, which counts
+        the cache alone as `memory`). `speculation` drafts tokens by the checkpoint's MTP layer or by looking up
+        repetitions ("auto": the layer where there is one, and nothing while experts stay on disk); it changes the
+        speed, never the output. Raises CheckpointError for a folder that cannot be read, ValueError for settings that
+        make no sense and for too little memory.
         """
         limits = limits or Limits()
         if threads is not None and threads < 1:
@@ -101,12 +116,14 @@ class Engine:
         source = CheckpointFolder(Path(folder))
         plugin = _plugin(backend)
         way = chosen(speculation, plugin, source)
-        cells = plugin.cache_format(source)
-        cached = with_draft_layer(source.config) if way == "mtp" else source.config
-        count = sizes.blocks(cached, memory, limits.block_size, limits.max_sequences, cells)
-        reader = Reader.of(source, tokens_in_cache=count * limits.block_size)
-        extra = {"drafting": True} if way == "mtp" else {}
-        made = plugin(source, count, limits.block_size, threads, **extra)
+        plan = _plan(source, plugin, memory, limits, drafting=way == "mtp")
+        if plan.expert_bytes is not None:
+            way = _beside_experts_on_disk(speculation)
+        reader = Reader.of(source, tokens_in_cache=plan.blocks * limits.block_size)
+        extra: dict[str, Any] = {"drafting": True} if way == "mtp" else {}
+        if plan.expert_bytes is not None:
+            extra["expert_bytes"] = plan.expert_bytes
+        made = plugin(source, plan.blocks, limits.block_size, threads, **extra)
         return cls(made, reader, limits, drafter(way, made))
 
     @property
@@ -118,6 +135,11 @@ class Engine:
     def acceptance(self) -> Acceptance:
         """Tokens that speculation has drafted so far, for all requests, and those that came true."""
         return Acceptance() if self._speculator is None else self._speculator.total
+
+    @property
+    def statistics(self) -> ExpertStatistics | None:
+        """What experts on disk cost since the engine was opened; None when all weights are in memory."""
+        return self._backend.statistics
 
     def generate(
         self, prompts: Prompts, params: SamplingParams | Sequence[SamplingParams] | None = None
@@ -248,6 +270,34 @@ def _plugin(asked: str) -> Any:
             warnings.warn(f"{error}; the NumPy back end answers instead, very slowly", stacklevel=3)
             asked = "reference"
     return registry.load("engine_backend", "native" if asked == "auto" else asked)
+
+
+def _beside_experts_on_disk(speculation: Speculation) -> Way:
+    """Every token drafted reads experts of its own: that is only done when asked for."""
+    if speculation == "mtp":
+        raise ValueError(
+            "the MTP layer does not draft while experts stay on disk: give more memory, or speculation off"
+        )
+    return "off" if speculation == "auto" else speculation
+
+
+def _plan(
+    source: CheckpointFolder, plugin: Any, memory: str | int | None, limits: Limits, *, drafting: bool
+) -> sizes.Plan:
+    """The blocks of the cache, and the bytes of experts where they stay on disk."""
+    left = available_bytes() if memory is None else None
+    fits = left is None or sum(file.stat().st_size for file in source.files) <= left
+    footprint: Footprint | None = None
+    if memory is not None or not fits:
+        footprint = plugin.footprint(source, limits.max_batch_tokens, limits.max_sequences, drafting=drafting)
+    cells = plugin.cache_format(source)
+    config = with_draft_layer(source.config) if drafting else source.config
+    tokens = limits.most_cached(config.max_position_embeddings)
+    if footprint is None or (memory is None and footprint.obstacle):
+        return sizes.Plan(sizes.blocks(config, memory, limits.block_size, tokens, cells))
+    cache = sizes.cache_of(config, limits.block_size, tokens, cells, footprint.scratch_per_position)
+    given = int((left or 0) * SHARE_OF_AVAILABLE) if memory is None else sizes.bytes_of(memory)
+    return sizes.planned(given, footprint, cache)
 
 
 def _vector(state_TD: Floats, pooling: Pooling) -> Floats:

@@ -6,15 +6,28 @@ Where there is no C++ compiler, `load` raises NativeUnavailableError and the Num
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, c_char_p, c_float, c_int32, c_int64, c_void_p
+from ctypes import POINTER, c_char_p, c_double, c_float, c_int32, c_int64, c_void_p
 from functools import cache
 from importlib import resources
 
 from axk1.native import build, compiler, more_flags, sources
 
-__all__ = ["FORMATS", "VERSION", "BatchSpec", "Layer", "Matrix", "ModelSpec", "Mtp", "load"]
+__all__ = [
+    "FORMATS",
+    "VERSION",
+    "BatchSpec",
+    "File",
+    "Layer",
+    "Matrix",
+    "ModelSpec",
+    "Mtp",
+    "Routing",
+    "StoreSpec",
+    "StoreStatistics",
+    "load",
+]
 
-VERSION = 4
+VERSION = 5
 FORMATS = {"f32": 0, "f16": 1, "bf16": 2, "int4": 3, "int8": 4}
 """The library's code for each kind of weight (`checkpoint.weights.Kind`) that it multiplies with."""
 
@@ -65,6 +78,41 @@ class Mtp(ctypes.Structure):
     )
 
 
+class File(ctypes.Structure):
+    """Mirrors `axk1_file`."""
+
+    _fields_ = (("path", c_char_p), ("map", c_void_p), ("bytes", c_int64))
+
+
+class StoreSpec(ctypes.Structure):
+    """Mirrors `axk1_store`."""
+
+    _fields_ = (
+        ("files", POINTER(File)),
+        *((name, c_int32) for name in ("n_files", "readers")),
+        ("bytes", c_int64),
+        *((name, c_int32) for name in ("read_ahead", "unused")),
+    )
+
+
+class StoreStatistics(ctypes.Structure):
+    """Mirrors `axk1_statistics`."""
+
+    _fields_ = tuple(
+        (name, c_int64)
+        for name in (
+            *("tokens", "hits", "misses", "late", "bytes_read", "ahead_read", "ahead_used", "ahead_bytes"),
+            *("guessed", "guessed_right", "waited_ns", "slots", "slot_bytes"),
+        )
+    )
+
+
+class Routing(ctypes.Structure):
+    """Mirrors `axk1_routing`."""
+
+    _fields_ = (*((name, c_int32) for name in ("step", "layer", "expert", "needed")), ("weight", c_float))
+
+
 class ModelSpec(ctypes.Structure):
     """Mirrors `axk1_model_spec`."""
 
@@ -80,6 +128,7 @@ class ModelSpec(ctypes.Structure):
         ("layer", POINTER(Layer)),
         *((name, c_int32) for name in ("block_size", "blocks", "threads", "unused")),
         ("mtp", POINTER(Mtp)),
+        ("store", POINTER(StoreSpec)),
     )
 
 
@@ -114,6 +163,16 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
     library.axk1_close.restype = None
     library.axk1_forward.argtypes = [c_void_p, POINTER(BatchSpec), c_int32, c_void_p]
     library.axk1_draft.argtypes = [c_void_p, POINTER(BatchSpec), c_void_p, c_void_p]
+    library.axk1_error.restype = c_char_p
+    library.axk1_error.argtypes = [c_void_p]
+    library.axk1_store_statistics.argtypes = [c_void_p, POINTER(StoreStatistics)]
+    library.axk1_store_statistics.restype = None
+    library.axk1_trace.argtypes = [c_void_p, c_int32]
+    library.axk1_trace.restype = None
+    library.axk1_traced.argtypes = [c_void_p, c_void_p, c_int64]
+    library.axk1_traced.restype = c_int64
+    library.axk1_simulate.argtypes = [c_void_p, c_int64, c_int64, c_double, c_double, c_void_p]
+    library.axk1_simulate.restype = None
     library.axk1_bytes.argtypes = [c_void_p]
     library.axk1_bytes.restype = c_int64
     library.axk1_kernels.restype = c_char_p

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ from axk1.arch import LATENT_NORM_EPS, attention_factor, softmax_scale
 from axk1.checkpoint import CheckpointFolder
 from axk1.checkpoint.floats import from_float32, to_float32
 from axk1.checkpoint.weights import Weight
-from axk1.engine.native_library import FORMATS, VERSION, Layer, Matrix, ModelSpec, Mtp
+from axk1.engine.native_library import FORMATS, VERSION, File, Layer, Matrix, ModelSpec, Mtp, StoreSpec
 from axk1.engine.reference.weights import planned, values
 from axk1.engine.rope import frequencies
 
@@ -36,7 +37,7 @@ class NativeWeights:
         self._drafting = drafting
         self._sources = planned(folder, mtp=drafting).sources
 
-    def spec(self, blocks: int, block_size: int, threads: int) -> ModelSpec:
+    def spec(self, blocks: int, block_size: int, threads: int, store: StoreSpec | None = None) -> ModelSpec:
         """The whole model; CheckpointError for a tensor in a format that the library does not read."""
         config = self._config
         rope = config.rope_parameters
@@ -55,6 +56,7 @@ class NativeWeights:
             layers,
             *(block_size, blocks, threads, 0),
             ctypes.pointer(self._mtp()) if self._drafting else None,
+            ctypes.pointer(store) if store else None,
         )
 
     def _mtp(self) -> Mtp:
@@ -66,6 +68,15 @@ class NativeWeights:
             layer=self._layer(self._config.num_hidden_layers),
             final_norm=self._vector(f"{at}shared_head.norm.weight"),
         )
+
+    def store(self, nbytes: int, readers: int, *, read_ahead: bool) -> StoreSpec:
+        """For experts that stay on disk, but for `nbytes` of them."""
+        used = {info.file: name for name, info in self._folder.tensors.items()}
+        files = (File * len(used))()
+        for place, (file, name) in zip(files, used.items(), strict=True):
+            start = np.frombuffer(self._folder.raw(name), np.uint8).ctypes.data - self._folder.tensors[name].offset
+            place.path, place.map, place.bytes = os.fsencode(file), start, file.stat().st_size
+        return StoreSpec(files, len(files), readers, nbytes, int(read_ahead), 0)
 
     def _layer(self, index: int) -> Layer:
         config, at = self._config, f"model.layers.{index}."

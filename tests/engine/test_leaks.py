@@ -88,7 +88,7 @@ def at_rest(engine: Engine) -> bool:
 @pytest.mark.slow
 def test_a_thousand_requests_leave_nothing(talking: Any, open_engine: Any, backend_name: str) -> None:
     """Whole, sampled, cancelled half-way, structured, read, refused; prompts that differ, so that the cache is full."""
-    engine = open_engine(talking.path, backend=backend_name, limits=Limits(block_size=8), memory=500 * 8 * 24 * 3 * 4)
+    engine = open_engine(talking.path, backend=backend_name, limits=Limits(block_size=8, cache_tokens=4000))
     sizes = []
     for number in range(REQUESTS):
         KINDS[number % len(KINDS)](engine, [*PROMPT, number % 300, number // 300])

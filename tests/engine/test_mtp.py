@@ -173,8 +173,8 @@ def test_readings_beside_and_preemption(name: str, foretelling: Any, monkeypatch
     with opened(name, foretelling, speculation="off") as engine:
         expected = engine.generate(PROMPTS, SAMPLED)
         rows, states = engine.logits(PROMPTS[5]), engine.hidden(PROMPTS[5])
-    memory = 18 * 4 * 4 * 4 * 24  # blocks of a model of three layers and the one that drafts
-    with opened(name, foretelling, limits=Limits(block_size=4, max_batch_tokens=32), memory=memory) as engine:
+    limits = Limits(block_size=4, max_batch_tokens=32, cache_tokens=18 * 4)
+    with opened(name, foretelling, limits=limits) as engine:
         assert len(engine._loop._scheduler.pool._references) == 18
         preempted: list[int] = []
         forced = engine._loop._scheduler._preempt

@@ -24,7 +24,7 @@ try:
 except NativeUnavailableError as reason:
     pytest.skip(str(reason), allow_module_level=True)
 
-CACHE = 64 << 20  # bytes: a part of one context of the mini shape
+CACHE = 8192  # tokens: a part of one context of the mini shape
 READ = 2048  # tokens: enough for every expert of every layer
 SCRIPT = """
 import json, os, sys, time
@@ -38,7 +38,8 @@ def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 before, start = resident(), time.perf_counter()
-engine = Engine.open(sys.argv[1], memory=int(sys.argv[2]), limits=Limits(max_batch_tokens=256, max_sequences=1))
+limits = Limits(max_batch_tokens=256, max_sequences=1, cache_tokens=int(sys.argv[2]))
+engine = Engine.open(sys.argv[1], limits=limits)
 seconds, opened = time.perf_counter() - start, resident()
 context, used = engine.context, 0
 ids = np.random.default_rng(0).integers(0, engine.config.vocab_size, int(sys.argv[3])).tolist()

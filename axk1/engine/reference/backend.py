@@ -60,6 +60,20 @@ class ReferenceBackend:
         """Float32 whatever the file holds."""
         return "fp32"
 
+    @staticmethod
+    def footprint(
+        _folder: CheckpointFolder,
+        _max_batch_tokens: int,
+        _max_sequences: int,
+        *,
+        drafting: bool = False,
+    ) -> None:
+        """Not counted: it is there to be compared with."""
+
+    @property
+    def statistics(self) -> None:
+        """All weights are in memory."""
+
     def logits(self, batch: Batch) -> Floats:
         """float32 [W, V]"""
         return self._finite(linear(self._states(batch), self._head_VD))

@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-#define AXK1_VERSION 4
+#define AXK1_VERSION 5
 
 typedef enum {
     AXK1_F32 = 0,
@@ -62,6 +62,22 @@ typedef struct {
     const float *final_norm;
 } axk1_mtp;
 
+/* Experts that do not fit into memory stay in their files; a bounded part of them lies in slots, one expert each. */
+typedef struct {
+    const char *path;
+    const void *map; /* where the caller has mapped the whole file: `data` and `scale` of experts point into it */
+    int64_t bytes;
+} axk1_file;
+
+typedef struct {
+    const axk1_file *files;
+    int32_t n_files;
+    int32_t readers;    /* threads that read */
+    int64_t bytes;      /* of all slots together */
+    int32_t read_ahead; /* 1: also what the next layer will probably need */
+    int32_t unused;
+} axk1_store;
+
 typedef struct {
     int32_t version; /* AXK1_VERSION */
     int32_t hidden, layers, vocab, heads;
@@ -79,6 +95,7 @@ typedef struct {
     int32_t threads;         /* 0: as many as the process may use */
     int32_t unused;
     const axk1_mtp *mtp;     /* NULL: no drafting */
+    const axk1_store *store; /* NULL: experts are used where they are mapped */
 } axk1_model_spec;
 
 /* Tokens of several sequences, one after the other. Sequence s owns tokens starts[s] .. starts[s + 1] - 1, has `cached[s]`
@@ -101,13 +118,43 @@ axk1_model *axk1_open(const axk1_model_spec *spec, char *error);
 void axk1_close(axk1_model *model);
 
 /* Runs the batch, writes its tokens into the cache, and gives for every wanted token the final-normed state [hidden] or,
- * with `logits`, the logits [vocab], float32. 0, or -1 when memory ran out. */
+ * with `logits`, the logits [vocab], float32. 0, -1 when memory ran out, or -2 when a file could not be read: axk1_error
+ * then says why, until the next call. */
 int32_t axk1_forward(axk1_model *model, const axk1_batch *batch, int32_t logits, float *out);
 
 /* The likeliest token after the one that follows each wanted position, by the layer that drafts. `batch` holds positions
  * and, as tokens, those that follow them; rows[i] is the place of position i in the batch of the pass before, by
  * axk1_forward or axk1_draft. 0, or -1 when memory ran out. */
 int32_t axk1_draft(axk1_model *model, const axk1_batch *batch, const int32_t *rows, int32_t *out);
+
+const char *axk1_error(const axk1_model *model);
+
+/* What the store did since the model was opened. A layer needs an expert once, however many of its tokens do. */
+typedef struct {
+    int64_t tokens;
+    int64_t hits, misses, late;                     /* needed: in memory; in no slot; on their way, read ahead */
+    int64_t bytes_read;                             /* all reads, whole pages */
+    int64_t ahead_read, ahead_used, ahead_bytes;    /* experts read ahead, those of them that were needed, their bytes */
+    int64_t guessed, guessed_right;                 /* experts guessed for a next layer, held already or not; needed then */
+    int64_t waited_ns;                              /* the computing thread waited for a read */
+    int64_t slots, slot_bytes;
+} axk1_statistics;
+void axk1_store_statistics(const axk1_model *model, axk1_statistics *out); /* zeros without a store */
+
+/* What the routers asked for. `weight` of an expert that is not needed says how nearly it was chosen (0 to 1 a token). */
+typedef struct {
+    int32_t step, layer, expert, needed; /* `step` counts tokens */
+    float weight;                        /* tokens that chose it */
+} axk1_routing;
+
+/* From now on uses are recorded, or no longer. axk1_traced gives the oldest `most` of them and forgets those; with
+ * `out` NULL it says how many there are. */
+void axk1_trace(axk1_model *model, int32_t on);
+int64_t axk1_traced(axk1_model *model, axk1_routing *out, int64_t most);
+
+/* Which needed uses of a trace would find their expert in one of `slots` slots, by the store's own rule of eviction or,
+ * with `half_life` 0, by least recent use: hit[i] is 1 or 0. A `half_life` below 0 takes the store's own numbers. */
+void axk1_simulate(const axk1_routing *uses, int64_t n, int64_t slots, double half_life, double near, uint8_t *hit);
 
 /* Bytes that the library itself holds for this model: cache, scratch, converted weights. */
 int64_t axk1_bytes(const axk1_model *model);

@@ -26,13 +26,16 @@ template <class E> Forward<E>::Forward(const axk1_model_spec &s) : Model(s), wid
 
 template <class E> int64_t Forward<E>::bytes() const {
     int64_t floats = 0, elements = 0;
-    for (auto *one : {&x_, &normed_, &latent_, &q_, &joint_, &mixed_, &values_, &out_, &hidden_, &scores_, &angles_, &joined_, &draft_scores_}) floats += one->bytes();
+    for (auto *one : {&x_, &normed_, &latent_, &q_, &joint_, &mixed_, &values_, &out_, &hidden_, &scores_, &angles_, &joined_, &draft_scores_, &guess_x_, &guess_scores_})
+        floats += one->bytes();
     for (auto *one : {&cache_, &normed_e_, &latent_e_, &q_e_, &mixed_e_, &hidden_e_, &keys_, &expanded_, &joined_e_}) elements += one->bytes();
-    return floats + elements;
+    return floats + elements + (store ? store->bytes() : 0);
 }
 
 template <class E> void Forward<E>::forward(const axk1_batch &batch, bool logits, float *out) {
     Places places(batch, spec.block_size);
+    if (store) store->pass(places.tokens());
+    steps_ += places.tokens();
     embed(places);
     turn(places);
     divide(places);
@@ -59,7 +62,19 @@ template <class E> void Forward<E>::leave(const axk1_batch &batch, const float *
 template <class E> void Forward<E>::embed(const Places &places) {
     int64_t d = spec.hidden;
     float *x = x_.reserve(places.tokens() * d);
-    for (int64_t t = 0; t < places.tokens(); t++) look_up(spec.embedding, places.batch.tokens[t], x + t * d);
+    for (int64_t t = 0; t < places.tokens(); t++) {
+        axk1_matrix row = spec.embedding;
+        int64_t size = d * (row.format == AXK1_F32 ? 4 : 2);
+        const uint8_t *at = static_cast<const uint8_t *>(row.data) + places.batch.tokens[t] * size;
+        std::vector<uint8_t> read;
+        if (store) { // the map would bring in the neighbours too
+            read.resize(size_t(size));
+            store->disk().copy(at, size, read.data());
+            at = read.data();
+        }
+        row.data = at;
+        look_up(row, 0, x + t * d);
+    }
 }
 
 template <class E> void Forward<E>::normed(const float *weight, int64_t n) {

@@ -51,9 +51,14 @@ template <class E> class Forward : public Model {
     void feed_forward(const axk1_layer &layer, int index, int64_t n);
     void route(const axk1_layer &layer, int64_t n);
     void choose(const float *bias, int64_t token);
+    void rank(const float *bias, float *score, int64_t count);
+    void notice(int index);
     void group(int64_t n);
-    void inner(const axk1_layer &layer, const axk1_matrix *own, int64_t n);
-    void outer(const axk1_layer &layer, const axk1_matrix *own, int64_t n);
+    void by_waves(const axk1_layer &layer, int index, int64_t n);
+    void look_ahead(int index, int64_t n);
+    void wave(const axk1_layer &layer, const std::vector<Held> &experts, bool shared, int64_t n);
+    void inner(const axk1_layer &layer, int64_t tokens);
+    void outer();
     void combine(const axk1_layer &layer, int64_t n);
     // Normed rows of x, in E, and as floats in normed_.
     void normed(const float *weight, int64_t n);
@@ -75,8 +80,22 @@ template <class E> class Forward : public Model {
 
     // Experts: pairs of a token and one of its experts lie sorted by expert, those of e from first_pair_[e] on.
     std::vector<int32_t> chosen_, first_pair_, pair_of_, pair_token_, busy_; // busy_: experts that have tokens
-    std::vector<float> gate_;
-    Rows<E> pair_rows_, routed_, shared_; // inputs of the pairs; hidden values of the pairs, and of every token
+    std::vector<float> gate_, interest_, biased_; // interest_: of every expert, what routers think of it in this batch
+    std::vector<int32_t> order_;                  // experts by score, the best first
+    int64_t steps_ = 0;                           // tokens so far
+    Buffer<float> guess_x_, guess_scores_;
+    Rows<float> guess_rows_;
+
+    // A wave: some of the busy experts and perhaps the shared one, which are computed together.
+    struct Work {
+        const axk1_matrix *three; // gate, up, down
+        bool shared;
+        int64_t start, count; // rows of the wave's hidden values: pairs, then tokens
+        int64_t pair;         // where its rows begin in out_
+    };
+    std::vector<Work> work_;
+    std::vector<int32_t> wave_token_;
+    Rows<E> wave_rows_, routed_, shared_; // inputs of the wave's pairs; hidden values of its pairs, and of every token
 };
 
 } // namespace axk1

@@ -1,6 +1,7 @@
 // The C interface: checks what it is given and keeps C++ exceptions inside.
 #include "model.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <new>
@@ -14,9 +15,11 @@ namespace axk1 {
 Model::Model(const axk1_model_spec &s) : spec(s), layers(s.layer, s.layer + s.layers), frequencies(s.rope_frequencies, s.rope_frequencies + s.rope / 2), pool(s.threads) {
     if (s.mtp) mtp = *s.mtp, layers.push_back(mtp.layer);
     for (auto &layer : layers) experts.emplace_back(layer.experts, layer.experts + (layer.router ? 3 * s.experts : 0));
+    if (s.store) store = std::make_unique<Store>(s, experts);
     spec.layer = nullptr; // the caller's arrays may go
     spec.mtp = nullptr;
     spec.rope_frequencies = nullptr;
+    spec.store = nullptr;
 }
 
 static void need(bool ok, const char *what) {
@@ -83,10 +86,14 @@ void axk1_close(axk1_model *model) { delete model; }
 
 int32_t axk1_forward(axk1_model *model, const axk1_batch *batch, int32_t logits, float *out) {
     try {
+        model->model->error.clear();
         model->model->forward(*batch, logits != 0, out);
         return 0;
     } catch (const std::bad_alloc &) {
         return -1;
+    } catch (const std::runtime_error &reason) {
+        model->model->error = reason.what();
+        return -2;
     }
 }
 
@@ -97,6 +104,24 @@ int32_t axk1_draft(axk1_model *model, const axk1_batch *batch, const int32_t *ro
     } catch (const std::bad_alloc &) {
         return -1;
     }
+}
+
+const char *axk1_error(const axk1_model *model) { return model->model->error.c_str(); }
+
+void axk1_store_statistics(const axk1_model *model, axk1_statistics *out) {
+    *out = axk1_statistics{};
+    if (model->model->store) model->model->store->statistics(*out);
+}
+
+void axk1_trace(axk1_model *model, int32_t on) { model->model->traces = on != 0; }
+
+int64_t axk1_traced(axk1_model *model, axk1_routing *out, int64_t most) {
+    auto &trace = model->model->trace;
+    int64_t n = out ? std::min(most, int64_t(trace.size())) : int64_t(trace.size());
+    if (!out) return n;
+    std::copy_n(trace.begin(), n, out);
+    trace.erase(trace.begin(), trace.begin() + n);
+    return n;
 }
 
 int64_t axk1_bytes(const axk1_model *model) { return model->model->bytes(); }

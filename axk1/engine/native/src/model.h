@@ -3,11 +3,13 @@
 // Letters: N tokens of a batch, D hidden, H heads, O nope, R rope, Q = O + R, V value, L kv_rank, U = L + R, F inner size.
 #pragma once
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "axk1.h"
 #include "kernels/kernels.h"
 #include "pool.h"
+#include "store.h"
 
 namespace axk1 {
 
@@ -118,8 +120,12 @@ class Model {
     std::vector<axk1_layer> layers; // the one that drafts, if any, is the last
     axk1_mtp mtp{};
     std::vector<std::vector<axk1_matrix>> experts;
+    std::unique_ptr<Store> store; // none: experts are used where they are mapped
     std::vector<float> frequencies;
     Pool pool;
+    bool traces = false;
+    std::vector<axk1_routing> trace;
+    std::string error; // of the last forward pass
 };
 
 std::unique_ptr<Model> make_model(const axk1_model_spec &spec); // throws std::invalid_argument with the reason
