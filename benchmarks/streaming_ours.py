@@ -23,6 +23,7 @@ from axk1.engine.native_backend import NativeBackend
 from axk1.engine.native_library import load
 
 BLOCK, PROMPT, MOST_TOKENS = 16, 64, 512
+WARM = 64  # tokens that fill the slots and are not counted
 
 
 def resident(name: str) -> int:
@@ -33,7 +34,7 @@ def resident(name: str) -> int:
 
 def opened(folder: CheckpointFolder, memory: str, tokens: int, read_ahead: bool) -> NativeBackend:
     if memory == "all":
-        return NativeBackend(folder, -(-(PROMPT + tokens) // BLOCK) + 1, BLOCK)
+        return NativeBackend(folder, -(-(PROMPT + WARM + tokens) // BLOCK) + 1, BLOCK)
     footprint = NativeBackend.footprint(folder, MOST_TOKENS, 1)
     cells = NativeBackend.cache_format(folder)
     plan = planned(
@@ -61,15 +62,15 @@ class Text:
         chances = np.exp(row - row.max())
         return int(self.rng.choice(self.vocab, p=chances / chances.sum()))
 
-    def prompt(self) -> int:
-        return self.read(self.rng.integers(0, self.vocab, PROMPT).tolist())
+    def begin(self) -> int:
+        """A prompt and the first tokens behind it; the token after them."""
+        return self.go_on(self.read(self.rng.integers(0, self.vocab, PROMPT).tolist()), WARM)
 
-    def go_on(self, token: int, count: int) -> float:
-        """Seconds of so many single tokens."""
-        began = time.perf_counter()
+    def go_on(self, token: int, count: int) -> int:
+        """So many single tokens; the one after them."""
         for _ in range(count):
             token = self.read([token])
-        return time.perf_counter() - began
+        return token
 
 
 def main() -> None:
@@ -81,17 +82,17 @@ def main() -> None:
     opening = time.perf_counter() - began
     if memory == "all":
         warm = Text(backend, int(seed))
-        warm.go_on(warm.prompt(), int(tokens))
+        warm.go_on(warm.begin(), int(tokens))
     if trace != "-":
         backend.trace(on=True)
     text = Text(backend, int(seed))
-    token = text.prompt()
-    prompt = backend.statistics
-    seconds = text.go_on(token, int(tokens))
-    found = backend.statistics
+    token = text.begin()
+    warmed, started = backend.statistics, time.perf_counter()
+    text.go_on(token, int(tokens))
+    seconds, found = time.perf_counter() - started, backend.statistics
     if trace != "-":
         np.save(trace, backend.traced())
-    statistics = None if found is None or prompt is None else vars(found.since(prompt))
+    statistics = None if found is None or warmed is None else vars(found.since(warmed))
     grown = max(resident("VmHWM"), resident("VmRSS")) - before
     print(json.dumps({"opening": opening, "seconds": seconds, "resident": grown, "statistics": statistics}))
 

@@ -47,7 +47,7 @@ class CheckpointFolder:
         except ValueError as error:
             raise CheckpointError(f"{path / CONFIG}: {error}") from error
         index = _index(path)
-        self.files = tuple(sorted({path / name for name in index.values()})) if index else (_single(path),)
+        self.files = tuple(sorted(path / name for name in {*index.values()})) if index else (_single(path),)
         self.tensors = _tensors(self.files, index)
         self._maps: dict[Path, memoryview] = {}
 

@@ -99,7 +99,7 @@ def _parts(one: StoredWeight) -> list[TensorInfo]:
 def _mapped(weights: Iterable[StoredWeight]) -> int:
     """Bytes of the pages that come into memory with these weights."""
     parts = sorted(
-        ((info.file, info.offset, info.offset + info.nbytes) for one in weights for info in _parts(one)),
+        ((str(info.file), info.offset, info.offset + info.nbytes) for one in weights for info in _parts(one)),
     )
     total, last_file, reached = 0, None, 0
     for file, start, end in parts:

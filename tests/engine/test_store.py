@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ import pytest
 from axk1.arch import ModelConfig, preset
 from axk1.chat.sampling import SamplingParams
 from axk1.checkpoint import CheckpointError, CheckpointFolder, Scheme, StoredWeight
+from axk1.cli import main
 from axk1.engine import engine as opening
 from axk1.engine.backend import Batch
 from axk1.engine.engine import Engine, Limits
@@ -174,6 +176,26 @@ def test_ordinary_reads_where_direct_ones_are_refused(tmp_path: Path, monkeypatc
         assert_equal(open_backend(source, 20), expected)
     finally:
         subprocess.run(["rm", "-rf", str(place)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "experts on disk: hit rate"), ("ko", "디스크의 전문가: 적중률")]
+)
+def test_the_command_says_what_the_disk_cost(
+    tmp_path: Path, language: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = folder(tmp_path / "model", config=BIG)
+    asked = ["--lang", language, "generate", str(source.path), "--ids", "1 2 3", "--max-tokens", "4", "--ignore-eos"]
+    assert main([*asked, "--memory", "1M"]) == 2
+    needed = re.search(r"needs (\d+M)", capsys.readouterr().err)
+    assert needed
+    assert main([*asked, "--memory", needed[1]]) == 0
+    shown = capsys.readouterr()
+    assert len(shown.out.split()) == 4
+    assert words in shown.err
+    assert "GB/s" in shown.err
+    assert main(asked) == 0
+    assert capsys.readouterr() == (shown.out, ""), "in memory: the same ids, nothing to say"
 
 
 def experts_only(source: CheckpointFolder) -> list[Path]:

@@ -21,7 +21,7 @@ from axk1.checkpoint.tensorfile import Entry
 from axk1.export.huggingface import save
 from axk1.export.quantize import REPORT, quantize
 from axk1.export.quantize_formats import PARTS, Formats, format_name, parse_format, part_of
-from axk1.export.quantize_random import random_folder
+from axk1.export.quantize_random import random_folder, zipf_biases
 from axk1.export.shards import write_json, write_shards
 from axk1.export.statistics import ChannelStatistics
 
@@ -315,3 +315,22 @@ def test_a_larger_model_takes_no_more_memory(tmp_path: Path) -> None:
     growth, torch_loaded = done.stdout.split()
     assert int(growth) < 16
     assert torch_loaded == "False"
+
+
+@pytest.mark.parametrize("exponent", [0.5, 1.0])
+def test_skewed_routers_choose_by_a_zipf_law(exponent: float) -> None:
+    """Drawn scores, as independent as the biases suppose."""
+    config = arch.preset("30b-a3b")
+    rng = np.random.default_rng(0)
+    spread = config.initializer_range * config.hidden_size**0.5
+    scores_TE = 1 / (1 + np.exp(-rng.standard_normal((10_000, config.n_routed_experts)) * spread))
+    chosen_TK = np.argsort(-(scores_TE + zipf_biases(config, exponent)))[:, : config.num_experts_per_tok]
+    found_E = np.bincount(chosen_TK.ravel(), minlength=config.n_routed_experts) / len(chosen_TK)
+    law_E = np.arange(1, config.n_routed_experts + 1) ** -exponent
+    law_E *= config.num_experts_per_tok / law_E.sum()
+    np.testing.assert_allclose(found_E[1:64], law_E[1:64], rtol=0.25)
+
+
+def test_an_absurd_skew_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="the skew of experts must be 0 to 4, not -1"):
+        random_folder(arch.preset("nano"), tmp_path / "out", Formats(*[parse_format("int8")] * 4), skew=-1.0)
