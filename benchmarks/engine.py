@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -127,6 +128,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends the contenders too
     torch.set_num_threads(options.threads)
     memory = options.memory * 1e9 if options.memory else available_memory()
     settings = (options.folder, options.environments, options.threads, options.rounds, memory, tuple(options.lines))

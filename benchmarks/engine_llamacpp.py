@@ -7,6 +7,7 @@ or one for each: before a line is timed for the first time, all are tried, and t
 from __future__ import annotations
 
 import itertools
+import logging
 import sys
 import time
 from collections.abc import Callable
@@ -94,6 +95,7 @@ class Context:
 
 class LlamaCpp:
     def __init__(self, path: str, threads: int) -> None:
+        logging.getLogger("llama-cpp-python").setLevel(logging.WARNING)  # the bindings' own: everything
         llama.llama_backend_init()
         wanted = llama.llama_model_default_params()
         wanted.use_mmap = True
