@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Self
 
@@ -69,8 +70,9 @@ class Contender:
         """Seconds of one piece of work."""
         assert self._child.stdin is not None
         self._signal(signal.SIGCONT)
-        self._child.stdin.write(f"{line}\n")
-        self._child.stdin.flush()
+        with suppress(BrokenPipeError):  # it is gone: the answer that does not come says so
+            self._child.stdin.write(f"{line}\n")
+            self._child.stdin.flush()
         seconds = float(self._answer(SECONDS))
         self._signal(signal.SIGSTOP)
         return seconds
@@ -80,6 +82,10 @@ class Contender:
         if self._child.poll() is None:
             self._signal(signal.SIGKILL)
         self._child.wait()
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe:
+                with suppress(BrokenPipeError):
+                    pipe.close()
 
     def _start(self, environment: Mapping[str, str]) -> subprocess.Popen[str]:
         """In a group of its own, to be stopped as a whole: if this process dies, the system ends a stopped group."""
