@@ -118,6 +118,11 @@ class Contender:
         os.killpg(self._child.pid, number)
 
 
+def exit_when_terminated() -> None:
+    """SIGTERM ends this process as an error does, so that contenders in `with` statements are ended too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
 def rounds(contenders: Mapping[str, Contender], line: str, count: int) -> dict[str, list[float]]:
     """The seconds of `count` rounds in which every contender is asked the same, in turn."""
     seconds: dict[str, list[float]] = {name: [] for name in contenders}

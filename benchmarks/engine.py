@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -128,7 +127,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     options = arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends the contenders too
+    contest.exit_when_terminated()
     torch.set_num_threads(options.threads)
     memory = options.memory * 1e9 if options.memory else available_memory()
     settings = (options.folder, options.environments, options.threads, options.rounds, memory, tuple(options.lines))

@@ -141,6 +141,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
+    contest.exit_when_terminated()
     torch.set_num_threads(options.threads)
     for form in options.formats:
         estimates = measure(form, options.folder, options.threads, options.rounds)
