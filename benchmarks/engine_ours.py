@@ -11,20 +11,21 @@ from pathlib import Path
 
 import numpy as np
 from contest import serve
-from workload import STEPS, tokens
+from workload import LONGEST, MOST_STREAMS, STEPS, first_tokens, tokens
 
 from axk1.checkpoint import CheckpointFolder
 from axk1.engine.backend import Batch
 from axk1.engine.native_backend import NativeBackend
 
 BLOCK, MOST_TOKENS = 32, 512  # of a cache block, and of one step while a prompt is read
+BLOCKS = LONGEST // BLOCK + MOST_STREAMS  # every stream rounds up
 
 
 class Ours:
     def __init__(self, folder: str, threads: int) -> None:
         checkpoint = CheckpointFolder(Path(folder))
         self.vocab = checkpoint.config.vocab_size
-        self.backend = NativeBackend(checkpoint, 4096, BLOCK, threads)
+        self.backend = NativeBackend(checkpoint, BLOCKS, BLOCK, threads)
         self.filled = (0, 0)
 
     def work(self, line: str) -> Callable[[], object]:
@@ -56,7 +57,7 @@ class Ours:
         self.filled = (0, 0)
 
     def decode(self, streams: int, context: int) -> None:
-        ids = np.zeros(streams, np.int32)
+        ids = np.array(first_tokens(streams, self.vocab), np.int32)
         tables, starts = self.tables(streams, context + STEPS), np.arange(streams + 1, dtype=np.int32)
         for step in range(STEPS):
             cached = np.full(streams, context + step, np.int32)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from contest import serve
 from transformers import AutoModelForCausalLM, DynamicCache
-from workload import STEPS, tokens
+from workload import STEPS, first_tokens, tokens
 
 
 class Transformers:
@@ -41,7 +41,7 @@ class Transformers:
         return out
 
     def decode(self, streams: int) -> None:
-        ids_B = torch.zeros(streams, dtype=torch.int64)
+        ids_B = torch.tensor(first_tokens(streams, self.vocab))
         for _ in range(STEPS):
             ids_B = self.forward(ids_B.unsqueeze(1), self.cache).argmax(-1)
 
