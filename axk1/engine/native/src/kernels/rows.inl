@@ -36,9 +36,14 @@ static void swiglu(const float *gate, const float *up, int64_t n, float *out) {
 }
 
 static float largest(const float *x, int64_t n) {
-    float best = x[0];
-    for (int64_t i = 1; i < n; i++) best = x[i] > best ? x[i] : best;
-    return best;
+    float best[16];
+    for (int j = 0; j < 16; j++) best[j] = x[0];
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (int j = 0; j < 16; j++) best[j] = x[i + j] > best[j] ? x[i + j] : best[j];
+    for (; i < n; i++) best[0] = x[i] > best[0] ? x[i] : best[0];
+    for (int j = 1; j < 16; j++) best[0] = best[j] > best[0] ? best[j] : best[0];
+    return best[0];
 }
 
 static float exp_sum(float *x, int64_t n, float top) {
