@@ -7,6 +7,7 @@ CPU, so a second process starts at once and an upgrade never runs stale code.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import platform
 import shutil
@@ -17,6 +18,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 __all__ = ["NativeUnavailableError", "build", "compiler", "sources"]
+
+
+_log = logging.getLogger(__name__)
 
 
 class NativeUnavailableError(RuntimeError):
@@ -54,6 +58,7 @@ def build(name: str, files: Mapping[str, bytes], command: Sequence[str], units: 
     """
     library = _cache_folder() / f"{name}-{_fingerprint(files, command)}.so"
     if not library.exists():
+        _log.info("building %s: it takes some seconds, once on this machine", name)
         _compile(library, files, command, units)
     return library
 
