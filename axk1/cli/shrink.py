@@ -25,7 +25,7 @@ from axk1.runs import write_whole
 from axk1.tokenizer.special import END_OF_TEXT_ID
 from axk1.tokenizer.tokenizer import Tokenizer
 
-__all__ = ["make_quantised"]
+__all__ = ["activations", "held_out_conversations", "make_quantised"]
 
 
 def make_quantised(job: Job) -> Mapping[str, Any]:
@@ -33,7 +33,8 @@ def make_quantised(job: Job) -> Mapping[str, Any]:
     config = job.recipe.quantize
     assert config is not None  # the stage is left out without it
     source, out = job.folder("model"), job.folder(config.folder)
-    statistics = _statistics(job, config.calibration_tokens)
+    tokens = config.calibration_tokens
+    statistics = activations(source, job.folder("data") / "sft", tokens) if tokens else None
     with progress_of(job.console, job.say) as hear:
         report = quantize(source, out, config.formats, statistics, hear)
     job.tell("학습에 없던 대화로 원래 모델과 견줍니다.", "comparing with the original on held-out conversations.")
@@ -48,13 +49,11 @@ def make_quantised(job: Job) -> Mapping[str, Any]:
     return {**sizes, "mean_kl": found.mean_kl, "agreement": found.agreement}
 
 
-def _statistics(job: Job, tokens: int) -> ChannelStatistics | None:
-    """Activations on the first conversations of the training data."""
-    if not tokens:
-        return None
-    shards = TokenShards.open(job.folder("data") / "sft")
-    sequences = ([END_OF_TEXT_ID, *shards.document(index, 0, WINDOW).tolist()] for index in range(len(shards)))
-    return of_sequences(load(job.folder("model"), operators=PlainOperators()), _limited(sequences, tokens))
+def activations(model: Path, shards: Path, tokens: int) -> ChannelStatistics:
+    """What the model of a folder does on the first documents of token shards, about so many tokens."""
+    found = TokenShards.open(shards)
+    sequences = ([END_OF_TEXT_ID, *found.document(index, 0, WINDOW - 1).tolist()] for index in range(len(found)))
+    return of_sequences(load(model, operators=PlainOperators()), _limited(sequences, tokens))
 
 
 def _limited(sequences: Iterator[list[int]], tokens: int) -> Iterator[list[int]]:
@@ -67,15 +66,15 @@ def _limited(sequences: Iterator[list[int]], tokens: int) -> Iterator[list[int]]
 
 def _compared(job: Job, reference: Path, model: Path, conversations: int) -> Divergence:
     with pair(reference, model) as both:
-        texts = _conversations(job, both.tokenizer, conversations)
+        share = job.recipe.data.thinking_share
+        texts = held_out_conversations(job.folder("corpus"), both.tokenizer, share, conversations)
         return compare(f"corpus/{EXERCISES_HELD_OUT}", texts, both.start, both.reference, both.model)
 
 
-def _conversations(job: Job, tokenizer: Tokenizer, count: int) -> Iterator[Text]:
+def held_out_conversations(corpus: Path, tokenizer: Tokenizer, thinking_share: float, count: int) -> Iterator[Text]:
     """Held-out exercises as conversations, thinking as often as in training; what the assistant says is measured."""
-    share = job.recipe.data.thinking_share
-    for exercise in islice(read_exercises(job.folder("corpus") / EXERCISES_HELD_OUT), count):
-        (sample,) = encode([exercise], [position(exercise.question, "thinking") < share], tokenizer)
+    for exercise in islice(read_exercises(corpus / EXERCISES_HELD_OUT), count):
+        (sample,) = encode([exercise], [position(exercise.question, "thinking") < thinking_share], tokenizer)
         said = tokenizer.decode_bytes(sample.ids[sample.loss_mask].tolist())
         yield Text(sample.ids.tolist(), len(said), sample.loss_mask.tolist())
 
