@@ -51,7 +51,7 @@ def divergence_table(found: Sequence[Divergence], say: Words) -> Table:
     """A row for every text."""
     caption = say("앞이 원래 모델, KL은 토큰당 나트", "the reference first; KL in nats a token")
     table = Table(title=say("원래 모델과의 차이", "beside the reference"), title_justify="left", caption=caption)
-    table.add_column(say("글", "text"))
+    table.add_column(say("글", "text"), overflow="fold")
     for heading in (
         *(say("토큰", "tokens"), say("혼란도", "perplexity"), say("비트/바이트", "bits/byte")),
         *(say("KL 평균", "mean KL"), say("KL 상위 1%", "99 % KL"), say("같은 첫째", "same first")),
