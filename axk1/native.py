@@ -7,6 +7,7 @@ CPU, so a second process starts at once and an upgrade never runs stale code.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import platform
 import shlex
@@ -19,6 +20,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 __all__ = ["NativeUnavailableError", "build", "compiler", "more_flags", "sources"]
+
+
+_log = logging.getLogger(__name__)
 
 
 class NativeUnavailableError(RuntimeError):
@@ -61,6 +65,7 @@ def build(name: str, files: Mapping[str, bytes], command: Sequence[str], units: 
     """
     library = _cache_folder() / f"{name}-{_fingerprint(files, command)}.so"
     if not library.exists():
+        _log.info("building %s: it takes some seconds, once on this machine", name)
         _compile(library, files, command, units)
     return library
 

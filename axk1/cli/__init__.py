@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from importlib import import_module
 
 from axk1 import __version__
+from axk1.cli.notices import build_notices
 from axk1.cli.words import LANGUAGES, Words, describe, language_of
 
 __all__ = ["VERBS", "Verb", "main"]
@@ -53,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options, rest = _global_parser().parse_known_args(argv)
     say = Words(options.lang or language_of(os.environ))
     try:
-        return _dispatch(rest, say)
+        with build_notices(say):
+            return _dispatch(rest, say)
     except KeyboardInterrupt as interrupt:
         notes = getattr(interrupt, "__notes__", ())
         print("\n" + "\n".join([say("멈췄습니다.", "Stopped."), *notes]), file=sys.stderr)

@@ -13,13 +13,14 @@ from prompt_toolkit import PromptSession
 from rich.console import Console
 
 from axk1.chat.messages import Message, Tool
-from axk1.cli.machine import load_model
+from axk1.chat.sampling import SamplingParams
+from axk1.cli.engine import add_engine_options, engine_options, open_engine
 from axk1.cli.shell import Shell, print_reply
 from axk1.cli.talk import Talk
 from axk1.cli.words import Words
 from axk1.corpus.curriculum import FAMILIES
 from axk1.data.conversation import messages_of, tools_of
-from axk1.model.generate import Generator
+from axk1.engine.engine import Engine
 from axk1.tokenizer.tokenizer import Tokenizer
 
 __all__ = ["chat"]
@@ -39,13 +40,16 @@ def chat(argv: list[str], say: Words) -> int:
     """Talk with the model of a folder."""
     options = _parser(say).parse_args(argv)
     console = Console(highlight=False)
-    talk = _talk(options, say, console)
-    if options.ask:
-        _answer(talk, options.ask, console, say)
-    elif sys.stdin.isatty() and sys.stdout.isatty():
-        Shell(talk, console, say, options.seed).run(PromptSession())
-    else:
-        _show_samples(talk, console, say)
+    params = SamplingParams(options.temperature, options.top_p, options.seed, max_tokens=options.max_new_tokens)
+    tokenizer = Tokenizer.load(options.folder)
+    with open_engine(options.folder, engine_options(options)) as engine:
+        talk = _talk(engine, tokenizer, params, options)
+        if options.ask:
+            _answer(talk, options.ask, console, say)
+        elif sys.stdin.isatty() and sys.stdout.isatty():
+            Shell(talk, console, say, options.seed).run(PromptSession())
+        else:
+            _show_samples(talk, console, say)
     return 0
 
 
@@ -71,22 +75,24 @@ def _parser(say: Words) -> argparse.ArgumentParser:
     add("--top-p", type=float, default=1.0)
     add("--seed", type=int, default=0)
     add("--max-new-tokens", type=int, default=512, metavar="N")
+    add_engine_options(parser, say)
     return parser
 
 
-def _talk(options: argparse.Namespace, say: Words, console: Console) -> Talk:
-    tokenizer = Tokenizer.load(options.folder)
-    model = load_model(options.folder, say, console)
-    generator, eos = Generator(model), frozenset(model.config.special_token_ids)
-    turn = itertools.count(options.seed)
+def _talk(engine: Engine, tokenizer: Tokenizer, params: SamplingParams, options: argparse.Namespace) -> Talk:
+    context = engine.context - options.max_new_tokens
+    if context <= 0:
+        longest = engine.context
+        raise ValueError(f"--max-new-tokens {options.max_new_tokens} leaves no room: the context is {longest} tokens")
+    params = replace(params, stop_token_ids=engine.config.special_token_ids)
+    seeds = itertools.count(options.seed)
 
     def stream(prompt: list[int]) -> Iterator[int]:
-        return generator.stream(prompt, options.max_new_tokens, eos, options.temperature, options.top_p, next(turn))
+        with engine.stream(prompt, replace(params, seed=next(seeds))) as deltas:
+            for delta in deltas:
+                said = delta.token_ids[: -1 if delta.finish_reason == "stop" else None]
+                yield from (token for token in said if token < tokenizer.vocab_size)  # a head may be padded
 
-    context = model.config.max_position_embeddings - options.max_new_tokens
-    if context <= 0:
-        longest = model.config.max_position_embeddings
-        raise ValueError(f"--max-new-tokens {options.max_new_tokens} leaves no room: the context is {longest} tokens")
     messages = [Message("system", options.system)] if options.system else []
     return Talk(tokenizer, stream, context, options.think, _tools(options.tools), messages)
 

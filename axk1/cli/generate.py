@@ -6,15 +6,15 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from axk1.chat.sampling import SamplingParams
+from axk1.cli.engine import add_engine_options, engine_options, open_engine
 from axk1.cli.words import Words
 from axk1.engine.disk import read_rate
 from axk1.engine.engine import Engine
 from axk1.engine.output import RequestOutput
 from axk1.engine.prompt import Prompt
-from axk1.engine.speculation import Speculation
 from axk1.engine.streaming import ExpertStatistics
 
 __all__ = ["generate"]
@@ -25,9 +25,8 @@ def generate(argv: list[str], say: Words) -> int:
     options = _parser(say).parse_args(argv)
     prompts = _prompts(options, say)
     params = _params(options)
-    opened = (options.folder, options.memory, options.threads, options.backend)
     began = time.perf_counter()
-    with Engine.open(*opened, speculation=options.speculation) as engine:
+    with open_engine(options.folder, engine_options(options)) as engine:
         if options.json:
             for output in engine.generate(prompts, params):
                 print(json.dumps(_mapping(output), ensure_ascii=False))
@@ -81,16 +80,8 @@ def _parser(say: Words) -> argparse.ArgumentParser:
     add("--logprobs", type=int, metavar="N", help=say("토큰마다 로그 확률 (--json)", "log-probabilities, with --json"))
     add("--json-schema", metavar="JSON", help=say("답이 따를 JSON 스키마", "the schema that the answer follows"))
     add("--regex", help=say("답이 따를 정규식", "the pattern that the answer follows"))
-    add("--memory", metavar="SIZE", help=say("가중치와 캐시에 쓸 메모리 (예: 6G)", "for weights and cache, such as 6G"))
-    add("--threads", type=int, metavar="N", help=say("스레드 개수", "threads"))
-    add("--backend", default="auto", help=say("계산 방식: auto, reference, …", "auto, reference, ..."))
-    add(
-        "--speculation",
-        choices=get_args(Speculation),
-        default="auto",
-        help=say("토큰을 미리 짐작해 빠르게 (답은 같음)", "draft tokens ahead for speed; the answer is the same"),
-    )
     add("--json", action="store_true", help=say("기계가 읽을 JSON으로", "as JSON lines, for machines"))
+    add_engine_options(parser, say)
     return parser
 
 

@@ -7,27 +7,19 @@ from typing import Any
 
 from rich.console import Console
 
-from axk1.chat.sampling import GREEDY, SamplingParams
+from axk1.cli.engine import EngineOptions, open_engine, reading, start_of
 from axk1.cli.job import Job
-from axk1.cli.machine import load_model
 from axk1.cli.recipe import EvalsConfig
-from axk1.cli.words import Words
 from axk1.corpus.source import Source
-from axk1.data.evaluation import Evaluation
-from axk1.data.shards import TokenShards
+from axk1.engine.engine import Engine
 from axk1.evals import bits, chart, report
 from axk1.evals.evaluate import evaluate
 from axk1.evals.result import Report, TaskResult
 from axk1.evals.table import tables
 from axk1.evals.task import Task, load_tasks
-from axk1.model.generate import Generator
-from axk1.model.transformer import Transformer
 from axk1.tokenizer.tokenizer import Tokenizer
-from axk1.train.validation import bits_per_byte
 
 __all__ = ["Wanted", "grade", "make_grades"]
-
-_ROW, _ROWS = 512, 8  # tokens of a row and rows of a batch in which texts are scored
 
 
 @dataclass(frozen=True)
@@ -43,22 +35,27 @@ class Wanted:
 
 def make_grades(job: Job) -> Mapping[str, Any]:
     """evals/: the held-out grades of the model folder."""
-    graded = grade(job.folder("model"), Wanted(job.recipe.evals), job.say, job.console)
+    graded = grade(job.folder("model"), Wanted(job.recipe.evals), job.console)
     save(graded, job.folder("evals"))
     job.console.print(tables(graded, job.say.language))
     job.tell(f"채점 결과: {job.folder('evals')}", f"grades: {job.folder('evals')}")
     return {"mean": graded.to_mapping()["mean"]}
 
 
-def grade(folder: Path, wanted: Wanted, say: Words, console: Console) -> Report:
-    """Measure the model of a folder. CheckpointError, TokenizerError, CorpusError, ValueError for an unknown task."""
+def grade(folder: Path, wanted: Wanted, console: Console, options: EngineOptions | None = None) -> Report:
+    """Measure the model of a folder, plain or quantised, by the engine.
+
+    CheckpointError, TokenizerError, CorpusError, ValueError for an unknown task.
+    """
     tokenizer = Tokenizer.load(folder)
     tasks = load_tasks(wanted.plugin, wanted.only) if wanted.tasks else []
-    model = load_model(folder, say, console)
-    results = _answered(tasks, model, tokenizer, wanted.settings, console) if tasks else ()
-    texts = [one for source in wanted.texts for one in bits.score(source, tokenizer, lambda part: _bits(model, part))]
-    asked = (wanted.settings.exercises, wanted.settings.max_new_tokens, wanted.settings.seed)
-    return Report(str(folder), *asked, results, tuple(texts))
+    settings = wanted.settings
+    asked = (settings.exercises, settings.max_new_tokens, settings.seed)
+    with open_engine(folder, options) as engine, reading(engine) as logits:
+        results = _answered(tasks, tokenizer, engine, settings, console) if tasks else ()
+        scorer = bits.scorer_of(logits, start_of(engine))
+        texts = tuple(one for source in wanted.texts for one in bits.score(source, tokenizer, scorer))
+    return Report(str(folder), *asked, results, texts)
 
 
 def save(graded: Report, folder: Path) -> None:
@@ -69,32 +66,14 @@ def save(graded: Report, folder: Path) -> None:
 
 
 def _answered(
-    tasks: Sequence[Task], model: Transformer, tokenizer: Tokenizer, settings: EvalsConfig, console: Console
+    tasks: Sequence[Task], tokenizer: Tokenizer, engine: Engine, settings: EvalsConfig, console: Console
 ) -> tuple[TaskResult, ...]:
     return evaluate(
         tasks,
         tokenizer,
-        _Completer(Generator(model), frozenset(model.config.special_token_ids)),
+        engine,
         exercises=settings.exercises,
         max_new_tokens=settings.max_new_tokens,
         seed=settings.seed,
         progress=lambda mode, count: console.print(f"  {mode}: {count}", style="dim"),
     )
-
-
-@dataclass(frozen=True)
-class _Completer:
-    """The torch model as a TokenCompleter."""
-
-    generator: Generator
-    eos: frozenset[int]
-
-    def complete(
-        self, prompts: Sequence[list[int]], max_new_tokens: int, sampling: SamplingParams = GREEDY
-    ) -> list[list[int]]:
-        chosen = (sampling.temperature, sampling.top_p, sampling.seed or 0)
-        return self.generator.generate(prompts, max_new_tokens, self.eos, *chosen)
-
-
-def _bits(model: Transformer, shards: TokenShards) -> float:
-    return bits_per_byte(model, Evaluation(shards, _ROW, _ROWS))

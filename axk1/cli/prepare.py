@@ -20,9 +20,10 @@ from axk1.tokenizer.special import SPECIAL_TOKENS
 from axk1.tokenizer.tokenizer import Tokenizer
 from axk1.tokenizer.train import train
 
-__all__ = ["VALIDATION", "make_corpus", "make_data", "make_tokenizer"]
+__all__ = ["EXERCISES_HELD_OUT", "VALIDATION", "make_corpus", "make_data", "make_tokenizer"]
 
 TRAIN, HELD_OUT, EXERCISES = "train.jsonl.zst", "validation.jsonl.zst", "exercises_train.jsonl.zst"
+EXERCISES_HELD_OUT = "exercises_validation.jsonl.zst"
 CURRICULUM = "curriculum/"  # how the source of a generated document begins
 VALIDATION: Mapping[str, str] = {"curriculum": "", "real": "real"}
 """Validation shards by folder, and the name of each in the measures: the curriculum's is simply "bits_per_byte"."""

@@ -10,12 +10,13 @@ from axk1.config import ConfigError, from_mapping, load, read
 from axk1.corpus.build import CorpusConfig
 from axk1.corpus.source import Source, files_of
 from axk1.corpus.streams import CorpusError
+from axk1.export.quantize_formats import PARTS, Formats, named_formats
 from axk1.posttrain.sft import SftConfig
 from axk1.tokenizer.train import Hangul
 from axk1.train.architecture import require_fit
 from axk1.train.pretrain import PretrainConfig
 
-__all__ = ["DataConfig", "EvalsConfig", "Recipe", "TokenizerConfig", "load_recipe"]
+__all__ = ["DataConfig", "EvalsConfig", "QuantizeConfig", "Recipe", "TokenizerConfig", "load_recipe"]
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,43 @@ class EvalsConfig:
 
 
 @dataclass(frozen=True)
+class QuantizeConfig:
+    """The format of each part: its own, else `format`, which head and embedding never take, else its default.
+
+    Scales are chosen by activations on `calibration_tokens` tokens of the training conversations; 0: by the weights
+    alone. The result is measured on `conversations` held-out ones.
+    """
+
+    format: str = ""
+    experts: str = ""
+    shared: str = ""
+    dense: str = ""
+    attention: str = ""
+    head: str = ""
+    embedding: str = ""
+    calibration_tokens: int = 0
+    conversations: int = 400
+
+    def __post_init__(self) -> None:
+        _ = self.formats  # a wrong name is found before anything runs
+        if self.calibration_tokens < 0 or self.conversations < 1:
+            raise ValueError("calibration_tokens must be 0 or more, conversations 1 or more")
+
+    @property
+    def formats(self) -> Formats:
+        """The schemes. ValueError for an unknown name, or when nothing is quantised."""
+        return named_formats({part: getattr(self, part) for part in PARTS}, self.format)
+
+    @property
+    def folder(self) -> str:
+        """Where the model goes: named after its fewest bits."""
+        return f"model-int{min(scheme.bits for part in PARTS if (scheme := self.formats.of(part)))}"
+
+
+@dataclass(frozen=True)
 class Recipe:
-    """The settings of every stage, from the file `<stage>.toml`; without an `sft.toml` the model learns no chat."""
+    """The settings of every stage, from the file `<stage>.toml`; without an `sft.toml` the model learns no chat,
+    without a `quantize.toml` no smaller copy of it is made."""
 
     name: str
     corpus: CorpusConfig
@@ -61,6 +97,7 @@ class Recipe:
     data: DataConfig = field(default_factory=DataConfig)
     sft: SftConfig | None = None
     evals: EvalsConfig = field(default_factory=EvalsConfig)
+    quantize: QuantizeConfig | None = None
 
 
 _STAGES: Mapping[str, type] = MappingProxyType(
@@ -71,6 +108,7 @@ _STAGES: Mapping[str, type] = MappingProxyType(
         "pretrain": PretrainConfig,
         "sft": SftConfig,
         "evals": EvalsConfig,
+        "quantize": QuantizeConfig,
     }
 )
 _REQUIRED = ("corpus", "tokenizer", "pretrain")

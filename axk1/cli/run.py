@@ -77,7 +77,8 @@ def _until(last: str | None, recipe: Recipe) -> list[Stage]:
 def _settings(recipe: Recipe) -> dict[str, object]:
     """The settings by stage, as the run folder records them."""
     settings = to_mapping(recipe)
-    left_out = ("sft", "evals") if recipe.sft is None else ()
+    left_out = {"sft", "evals", "quantize"} if recipe.sft is None else set()
+    left_out |= {"quantize"} if recipe.quantize is None else set()
     return {stage.name: settings[stage.name] for stage in STAGES if stage.name not in left_out}
 
 

@@ -65,7 +65,9 @@ def _answers(
 
 
 def _text(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
-    """The text of the ids; one beyond the vocabulary, which a model with a padded head may say, shows as U+FFFD."""
+    """The text of the ids but for the one that ends it; an id beyond the vocabulary shows as U+FFFD: a model with a
+    padded head may say it."""
+    ids = ids[:-1] if ids and ids[-1] in _ENDS else ids
     known = (tokenizer.bytes_of(id_) if id_ < tokenizer.vocab_size else _UNKNOWN for id_ in ids)
     return b"".join(known).decode("utf-8", "replace")
 

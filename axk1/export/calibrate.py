@@ -6,7 +6,7 @@ Letters: N tokens, I input columns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +61,8 @@ def of_sequences(model: Transformer, sequences: Iterable[Sequence[int]]) -> Chan
         if isinstance(module, MLP)  # joins its two weights, so that neither is seen by itself
     ]
     with recorder:
-        for sequence in sequences:
-            model(torch.tensor([list(sequence)]))
+        for ids, documents in _rows(sequences):
+            model(torch.tensor([ids]), torch.tensor([documents]))
     for handle in handles:
         handle.remove()
     return ChannelStatistics(_means(recorder.sums, recorder.counts))
@@ -93,6 +93,20 @@ class _Recorder(TorchFunctionMode):
         for name in names:
             self.sums[name] = self.sums.get(name, 0.0) + x_NI.double().square().sum(0).numpy()
             self.counts[name] = self.counts.get(name, 0) + len(x_NI)
+
+
+def _rows(sequences: Iterable[Sequence[int]]) -> Iterator[tuple[list[int], list[int]]]:
+    """Short sequences side by side, about SEQUENCE tokens, with the number of each token's: read together, unmixed."""
+    ids: list[int] = []
+    documents: list[int] = []
+    for number, sequence in enumerate(sequences):
+        if ids and len(ids) + len(sequence) > SEQUENCE:
+            yield ids, documents
+            ids, documents = [], []
+        ids += sequence
+        documents += [number] * len(sequence)
+    if ids:
+        yield ids, documents
 
 
 def _places(model: Transformer) -> dict[int, tuple[str, ...]]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from axk1.checkpoint import CheckpointError, CheckpointFolder, Scheme
+from axk1.checkpoint import CheckpointError, CheckpointFolder, Grid, Scheme
 from axk1.checkpoint.floats import Float32, from_float32
 from axk1.checkpoint.folder import ROW_STEP
 from axk1.checkpoint.quantization import Role, codec
@@ -36,6 +36,8 @@ COMPANIONS = (
 Progress = Callable[[int, int], None]
 Statistics = Callable[[str], Float32 | None]
 Arrays = Mapping[Role, NDArray[np.generic]]
+Grids = Callable[[Float32, Scheme, Float32 | None], Grid]
+"""From a weight [O, I], its scheme and what an error in each input column costs [I] to the grid of its codes."""
 
 
 def quantize(
@@ -45,11 +47,12 @@ def quantize(
     statistics: Statistics | None = None,
     progress: Progress | None = None,
     shard_bytes: int = SHARD_BYTES,
+    grids: Grids = best_grid,
 ) -> Report:
     """Write `out`, whole or not at all, in the `pack-quantized` layout of compressed-tensors.
 
     The source may itself be quantised. `statistics(module)` gives the mean squared activation of each input column of
-    a module [I], or None; it weighs the error that scales minimise. `progress` hears of stored bytes. Raises
+    a module [I], or None; it weighs the error that `grids` minimises. `progress` hears of stored bytes. Raises
     CheckpointError when the source is not what it claims to be, groups do not fit, or a weight is not finite;
     ValueError when `out` is the source.
     """
@@ -66,7 +69,8 @@ def quantize(
         if weight.scheme is None:
             return {"values": _kept(weight, folder)}
         importance_I = _importance(weight, statistics) if statistics else None
-        return _encoded(weight, weight.scheme, folder, importance_I, report)
+        scheme = weight.scheme
+        return _encoded(weight, scheme, folder, lambda block_OI: grids(block_OI, scheme, importance_I), report)
 
     with whole_folder(out) as partial:
         write_weights(partial, weights, make, progress, shard_bytes)
@@ -126,7 +130,7 @@ def _kept(weight: NewWeight, folder: CheckpointFolder) -> NDArray[np.generic]:
 
 
 def _encoded(
-    weight: NewWeight, scheme: Scheme, folder: CheckpointFolder, importance_I: Float32 | None, report: Report
+    weight: NewWeight, scheme: Scheme, folder: CheckpointFolder, grid_of: Callable[[Float32], Grid], report: Report
 ) -> Arrays:
     """The weight's codes and scales, found block by block."""
     found = codec(scheme.codec)
@@ -135,7 +139,7 @@ def _encoded(
     for block_OI in _blocks(weight, folder):
         if not np.isfinite(block_OI).all():
             raise CheckpointError(f"tensor {weight.name} holds values that are not finite numbers")
-        stored = found.encode(block_OI, scheme, best_grid(block_OI, scheme, importance_I))
+        stored = found.encode(block_OI, scheme, grid_of(block_OI))
         difference_OI = found.decode(stored, block_OI.shape, scheme) - block_OI
         error += float(np.vdot(difference_OI, difference_OI))
         size += float(np.vdot(block_OI, block_OI))

@@ -23,6 +23,17 @@ _PATTERNS: Mapping[Part, str] = {
     "head": r"lm_head$",
     "embedding": r"model\.embed_tokens$",
 }
+DEFAULTS: Mapping[Part, str] = {
+    "experts": "int4-g64",
+    "shared": "int8",
+    "dense": "int8",
+    "attention": "int8",
+    "head": "none",
+    "embedding": "none",
+}
+"""What a part becomes when nothing is said: the routed experts are nearly all of a large model, the others cost few
+bytes and hurt most (docs/rooms/export.md)."""
+
 # Matrices that stay as they are in any case: a router decides over experts, and costs little
 _NEVER = (r"re:.*\.mlp\.gate$", r"re:.*\.eh_proj$")
 
@@ -51,6 +62,13 @@ class Formats:
         """The same with scales of that type."""
         schemes = {one.name: getattr(self, one.name) for one in fields(self)}
         return replace(self, **{name: one and replace(one, scale_dtype=dtype) for name, one in schemes.items()})
+
+
+def named_formats(names: Mapping[Part, str], every: str = "") -> Formats:
+    """The formats by name; a part that is not named (or "") takes `every`, which head and embedding never do, else
+    its default. ValueError for an unknown name, or when nothing is quantised."""
+    broad = {part: every if DEFAULTS[part] != "none" else "" for part in PARTS}
+    return Formats(**{part: parse_format(names.get(part) or broad[part] or DEFAULTS[part]) for part in PARTS})
 
 
 def parse_format(text: str) -> Scheme | None:

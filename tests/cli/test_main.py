@@ -63,6 +63,8 @@ def test_every_target_is_a_function() -> None:
         ["tokenizer", "--help"],
         ["corpus", "--help"],
         ["generate", "--help"],
+        ["chat", "--help"],
+        ["quantize", "--help"],
     ],
 )
 def test_these_need_no_torch(argv: list[str]) -> None:

@@ -7,8 +7,9 @@ pytest.importorskip("torch")
 
 from axk1.arch import active_parameters
 from axk1.cli import main
-from axk1.cli.recipe import load_recipe
+from axk1.cli.recipe import QuantizeConfig, load_recipe
 from axk1.config import ConfigError, read
+from axk1.export.quantize_formats import PARTS, format_name
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests/e2e/tiny"
@@ -42,6 +43,20 @@ def test_overrides_reach_their_stage() -> None:
     assert recipe.evals.exercises == 7
 
 
+def test_the_recipes_end_in_an_int4_folder() -> None:
+    sparse, dense = (load_recipe(ROOT / "recipes" / name).quantize for name in ("nano", "nano-dense"))
+    assert sparse is not None
+    assert dense is not None
+    assert sparse.folder == dense.folder == "model-int4"
+    assert [format_name(sparse.formats.of(part)) for part in PARTS] == ["int4-g32", *["int8"] * 4, "none"]
+    assert format_name(dense.formats.of("dense")) == "int4-g32"
+
+
+def test_a_folder_is_named_after_its_fewest_bits() -> None:
+    assert QuantizeConfig(format="int8").folder == "model-int8"
+    assert QuantizeConfig(attention="none").folder == "model-int4"
+
+
 def test_sources_lie_in_the_text_folder(tmp_path: Path) -> None:
     (tmp_path / "a.txt").touch()
     recipe = load_recipe(TINY, ['corpus.sources=[{path = "a.txt"}, {path = "hf:some/set"}]'], tmp_path)
@@ -63,6 +78,8 @@ def test_sources_lie_in_the_text_folder(tmp_path: Path) -> None:
         ("pretrain.model.overrides.n_group=3", "n_group"),
         ("pretrain.model.preset=nanno", "no preset 'nanno'"),
         ("data.thinking_share=2", "thinking_share must lie between 0 and 1"),
+        ("quantize.experts=int5", "no format 'int5'"),
+        ("quantize.conversations=0", "conversations 1 or more"),
         ('corpus.sources=[{path = "no/such.txt"}]', "no/such.txt: no such file or folder; .* --text FOLDER"),
     ],
 )
@@ -124,4 +141,4 @@ def test_a_dry_run_shows_the_settings_and_leaves_nothing(tmp_path: Path, capsys:
 
 def test_an_unknown_stage_to_stop_at(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", str(TINY), "--until", "stf", "--dry-run"]) == 2
-    assert "known: corpus, tokenizer, data, pretrain, sft, evals" in capsys.readouterr().err
+    assert "known: corpus, tokenizer, data, pretrain, sft, evals, quantize" in capsys.readouterr().err

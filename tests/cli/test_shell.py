@@ -1,14 +1,10 @@
 import io
 from collections.abc import Iterator
 
-import pytest
-from rich.console import Console
-
-pytest.importorskip("torch")  # the shell reads exercises as conversations through the data room
-
 from prompt_toolkit import PromptSession
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
+from rich.console import Console
 
 from axk1.chat.messages import ToolCall
 from axk1.chat.parser import Content, Malformed, Reasoning

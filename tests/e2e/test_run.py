@@ -76,12 +76,46 @@ def lasting(folder: Path) -> list[dict[str, object]]:
 def test_every_stage_leaves_its_result(whole: Path) -> None:
     about = json.loads((whole / "run.json").read_text(encoding="utf-8"))
     assert set(about) == {"recipe", "seed", "revision", "versions", "started"}
-    for stage in ("corpus", "tokenizer", "data", "pretrain", "sft", "evals"):
+    for stage in ("corpus", "tokenizer", "data", "pretrain", "sft", "evals", "quantize"):
         assert json.loads((whole / stage / "done.json").read_text(encoding="utf-8"))["seconds"] >= 0
     for name in ("config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja", "generation_config.json"):
         assert (whole / "model" / name).stat().st_size > 0
         assert (whole / "base" / name).stat().st_size > 0
+        assert (whole / "model-int4" / name).stat().st_size > 0
     assert (whole / "pretrain/experts.png").exists()
+
+
+def test_the_last_stage_measures_the_smaller_model(whole: Path) -> None:
+    report = json.loads((whole / "quantize/report.json").read_text(encoding="utf-8"))
+    assert report["calibrated"]
+    assert report["quantized_bytes"] < 0.8 * report["model_bytes"]
+    (compared,) = report["compared"]
+    assert compared["documents"] == 4
+    assert 0 < compared["mean_kl"] < 0.1
+    assert compared["model"]["perplexity"] == pytest.approx(compared["reference"]["perplexity"], rel=0.05)
+
+
+def test_a_stopped_last_stage_is_done_again(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "stopped"
+    shutil.copytree(whole, folder)
+    shutil.rmtree(folder / "model-int4")
+    shutil.rmtree(folder / "quantize")
+    (folder / ".model-int4.partial").mkdir()  # what kill -9 leaves
+    done = call("run", TINY, "--out", folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("done before") == 6
+    assert not (folder / ".model-int4.partial").exists()
+    weights = [path / "model-int4/model.safetensors" for path in (folder, whole)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_chat_and_eval_open_the_smaller_model(whole: Path) -> None:
+    done = call("chat", whole / "model-int4", "--ask", "1+1은?", "--max-new-tokens", "4")
+    assert done.returncode == 0, done.stderr
+    asked = ("--task", "sum2", "--exercises", "2", "--max-new-tokens", "4", "--json")
+    done = call("eval", whole / "model-int4", *asked)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["tasks"][0]["direct"]["total"] == 2
 
 
 def test_the_loss_falls(whole: Path) -> None:
@@ -93,7 +127,7 @@ def test_the_loss_falls(whole: Path) -> None:
 def test_a_second_call_does_nothing_again(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.stat().st_mtime_ns for path in whole.rglob("*") if path.suffix in (".safetensors", ".bin")}
     assert main(["run", str(TINY), "--out", str(whole)]) == 0
-    assert capsys.readouterr().out.count("done before") == 6
+    assert capsys.readouterr().out.count("done before") == 7
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 

@@ -5,13 +5,14 @@ import math
 import unicodedata
 from pathlib import Path
 
+import numpy as np
 import pytest
 import zstandard
 
 from axk1.corpus.source import Source
 from axk1.corpus.streams import CorpusError
 from axk1.data.shards import TokenShards
-from axk1.evals.bits import TextScore, score
+from axk1.evals.bits import TextScore, score, scorer_of
 from axk1.tokenizer.tokenizer import Tokenizer
 
 KOREAN = "나랏말싸미 중국과 달라 서로 통하지 아니한다."
@@ -25,6 +26,18 @@ def even(shards: TokenShards) -> float:
 
 def texts_of(shards: TokenShards, tokenizer: Tokenizer) -> list[str]:
     return [tokenizer.decode(shards.document(index).tolist()) for index in range(len(shards))]
+
+
+def test_a_model_that_reads_windows_scores_every_token_once(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    size = tokenizer.vocab_size
+    path = written(tmp_path / "a.jsonl", KOREAN, KOREAN * 40)
+    flat = scorer_of(lambda inputs: [np.zeros((len(ids), size), np.float32) for ids in inputs], 0)
+    (found,) = score(Source(str(path)), tokenizer, flat)
+    (expected,) = score(Source(str(path)), tokenizer, even)
+    assert found.bits_per_byte == pytest.approx(expected.bits_per_byte)
+    sure = scorer_of(lambda inputs: [np.eye(size, dtype=np.float32)[ids] * 50 for ids in inputs], 0)
+    (found,) = score(Source(str(path)), tokenizer, sure)  # certain that a token repeats, which none does here
+    assert found.bits_per_byte == pytest.approx(found.tokens * 50 / math.log(2) / found.bytes, rel=0.05)
 
 
 def written(path: Path, *texts: str) -> Path:

@@ -20,7 +20,7 @@ from axk1.checkpoint.quantization import codec
 from axk1.checkpoint.tensorfile import Entry
 from axk1.export.huggingface import save
 from axk1.export.quantize import REPORT, quantize
-from axk1.export.quantize_formats import PARTS, Formats, format_name, parse_format, part_of
+from axk1.export.quantize_formats import PARTS, Formats, format_name, named_formats, parse_format, part_of
 from axk1.export.quantize_random import random_folder, zipf_biases
 from axk1.export.shards import write_json, write_shards
 from axk1.export.statistics import ChannelStatistics
@@ -261,6 +261,20 @@ def test_mistakes(tmp_path: Path) -> None:
 def test_formats_have_one_name(name: str) -> None:
     assert format_name(parse_format(name)) == name
     assert parse_format("int8-sym") == parse_format("int8")
+
+
+@pytest.mark.parametrize(
+    ("names", "every", "wanted"),
+    [
+        ({}, "", ["int4-g64", "int8", "int8", "int8", "none", "none"]),
+        ({}, "int4-g32", [*["int4-g32"] * 4, "none", "none"]),
+        ({"experts": "none", "head": "int8"}, "", ["none", "int8", "int8", "int8", "int8", "none"]),
+        ({"attention": "int8", "dense": None, "shared": ""}, "int4-g128", [*["int4-g128"] * 3, "int8", "none", "none"]),
+    ],
+)
+def test_a_part_has_its_own_format_or_the_one_for_all_or_its_default(names, every: str, wanted: list[str]) -> None:
+    formats = named_formats(names, every)
+    assert [format_name(formats.of(part)) for part in PARTS] == wanted
 
 
 def test_every_matrix_belongs_to_a_part_or_is_kept_on_purpose() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from axk1.checkpoint.quantization import codec
 from axk1.export.quantize_formats import parse_format
-from axk1.export.quantize_search import best_grid
+from axk1.export.quantize_search import best_grid, plain_grid
 
 
 def weights(kind: str) -> np.ndarray:
@@ -25,6 +25,17 @@ def error(values: np.ndarray, name: str, cost: np.ndarray | None = None, *, sear
     found = codec(scheme.codec)
     difference = found.decode(found.encode(values, scheme, grid), values.shape, scheme) - values
     return float((np.square(difference) * (1 if cost is None else cost)).sum())
+
+
+@pytest.mark.parametrize("name", ["int4-g32", "int8", "int4-g64-asym"])
+def test_the_plain_grid_is_the_codecs_own(name: str) -> None:
+    values, scheme = weights("outliers"), parse_format(name)
+    assert scheme
+    found = codec(scheme.codec)
+    own, plain = (found.encode(values, scheme, grid) for grid in (None, plain_grid(values, scheme)))
+    assert own.keys() == plain.keys()
+    for role in own:
+        np.testing.assert_array_equal(own[role], plain[role])
 
 
 # How much of plain rounding's squared error may be left
