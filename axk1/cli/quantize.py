@@ -35,7 +35,7 @@ _PARTS: Mapping[str, tuple[str, str]] = {
     "dense": ("밀집 MLP", "dense MLPs"),
     "attention": ("어텐션", "attention projections"),
     "head": ("출력층", "the head"),
-    "embedding": ("임베딩 (reference 백엔드만 엶)", "the embedding (only the reference back end reads it)"),
+    "embedding": ("임베딩", "the embedding"),
 }
 
 

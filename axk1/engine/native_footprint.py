@@ -33,7 +33,7 @@ def native_footprint(
     experts = [one for one in used if _EXPERT.match(one.name)]
     others = [one for one in used if not _EXPERT.match(one.name)]
     embedding = [one for one in others if one.name == "model.embed_tokens.weight" and not config.tie_word_embeddings]
-    rows_only = [one for one in embedding if _own(one) == 0]  # looked up in the file, row by row
+    rows_only = [one for one in embedding if one.scheme is None and _own(one) == 0]  # read from the file, row by row
     resident = [one for one in others if one not in rows_only]
     keeps = len(folder.tensors) * PER_TENSOR + PER_FOLDER + sum(map(_own, others))
     beside = sum(_beside(one) for one in experts)

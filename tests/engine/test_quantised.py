@@ -44,7 +44,7 @@ def test_native_equals_the_decoded_weights_up_to_eight_bit_activations(
 ) -> None:
     oracle = make(dtype=dtype, **SIZES)
     form = parse_format(name)
-    quantize(oracle.path, tmp_path / "small", Formats(form, form, form, form, head=form))
+    quantize(oracle.path, tmp_path / "small", Formats(form, form, form, form, head=form, embedding=form))
     folder = CheckpointFolder(tmp_path / "small")
     exact = logprobs(ReferenceBackend(folder, 16, 4))
     ours = logprobs(NativeBackend(folder, 16, 4, 2))

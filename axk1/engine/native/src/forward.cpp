@@ -13,9 +13,18 @@ Places::Places(const axk1_batch &batch_, int32_t block_size_) : batch(batch_), b
         }
 }
 
+static float decoded(const IntMatrix &m, int bits, int64_t row, int64_t column) {
+    int64_t at = row * m.groups + (m.groups == 1 ? 0 : column / m.group);
+    const uint8_t *codes = m.codes + row * m.row_bytes;
+    int code = bits == 8 ? codes[column] : codes[column / 2] >> (column % 2 * 4) & 15;
+    float scale = m.wide_scale ? static_cast<const float *>(m.scale)[at] : from_bf16(static_cast<const bf16 *>(m.scale)[at]);
+    return float(code - (m.zero ? m.zero[at] : 1 << (bits - 1))) * scale;
+}
+
 void look_up(const axk1_matrix &w, int64_t row, float *out) {
     for (int64_t i = 0, at = row * w.in; i < w.in; i++, at++)
-        out[i] = w.format == AXK1_F32   ? static_cast<const float *>(w.data)[at]
+        out[i] = is_integer(w)           ? decoded(integers(w), bits_of(form(w)), row, i)
+                 : w.format == AXK1_F32 ? static_cast<const float *>(w.data)[at]
                  : w.format == AXK1_F16 ? from_f16(static_cast<const f16 *>(w.data)[at])
                                         : from_bf16(static_cast<const bf16 *>(w.data)[at]);
 }
@@ -63,16 +72,15 @@ template <class E> void Forward<E>::embed(const Places &places) {
     int64_t d = spec.hidden;
     float *x = x_.reserve(places.tokens() * d);
     for (int64_t t = 0; t < places.tokens(); t++) {
-        axk1_matrix row = spec.embedding;
-        int64_t size = d * (row.format == AXK1_F32 ? 4 : 2);
-        const uint8_t *at = static_cast<const uint8_t *>(row.data) + places.batch.tokens[t] * size;
-        std::vector<uint8_t> read;
-        if (store) { // the map would bring in the neighbours too
-            read.resize(size_t(size));
-            store->disk().copy(at, size, read.data());
-            at = read.data();
+        int32_t token = places.batch.tokens[t];
+        if (!store || is_integer(spec.embedding)) {
+            look_up(spec.embedding, token, x + t * d);
+            continue;
         }
-        row.data = at;
+        axk1_matrix row = spec.embedding; // read: the map would bring in the neighbours too
+        std::vector<uint8_t> read(size_t(d * (row.format == AXK1_F32 ? 4 : 2)));
+        store->disk().copy(static_cast<const uint8_t *>(row.data) + token * int64_t(read.size()), int64_t(read.size()), read.data());
+        row.data = read.data();
         look_up(row, 0, x + t * d);
     }
 }

@@ -61,7 +61,6 @@ std::unique_ptr<Model> make_model(const axk1_model_spec &s) {
         need(!is_integer(one) || fits(one), "an integer matrix has a group that this library does not know");
         half = half && (one.format == AXK1_BF16 || is_integer(one));
     }
-    need(!is_integer(s.embedding), "the embedding must be of floats");
     for (auto &l : all_layers(s)) need(l.kv_b.format == AXK1_F32 || l.kv_b.format == AXK1_BF16, "kv_b must be float32 or bfloat16");
     if (half) return std::make_unique<Forward<bf16>>(s);
     return std::make_unique<Forward<float>>(s);
