@@ -17,7 +17,7 @@ from axk1.checkpoint import CheckpointFolder
 from axk1.engine.backend import Batch
 from axk1.engine.native_backend import NativeBackend
 
-BLOCK, MOST_TOKENS = 32, 512  # of a cache block, and of one step while a prompt is read
+BLOCK, MOST_TOKENS = 32, 2048  # of a cache block, and of one step while a prompt is read, as the peers read it
 BLOCKS = LONGEST // BLOCK + MOST_STREAMS  # every stream rounds up
 
 

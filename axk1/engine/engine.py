@@ -54,7 +54,7 @@ class Limits:
     tokens that speculation may draft for a sequence. `cache_tokens` bounds the cache; None: by the memory alone."""
 
     block_size: int = 16
-    max_batch_tokens: int = 512
+    max_batch_tokens: int = 1024
     max_sequences: int = 64
     max_waiting: int = 1024
     max_draft_tokens: int = 7
