@@ -178,12 +178,17 @@ def _check_pattern(target: str) -> None:
             raise CheckpointError(f"quantization_config: {target!r} is not a pattern: {error}") from error
 
 
+@cache  # a few patterns, tens of thousands of modules
+def _pattern(target: str) -> re.Pattern[str]:
+    return re.compile(target.removeprefix("re:"))
+
+
 def _specificity(module: str, target: str) -> int | None:
     """0 for the name itself, 1 for a pattern, 2 for a class; None: no match."""
     if target == module:
         return 0
     if target.startswith("re:"):
-        return 1 if re.match(target.removeprefix("re:"), module) else None
+        return 1 if _pattern(target).match(module) else None
     # the only table that is looked up; every other matrix of this design is a Linear
     name = "Embedding" if module.endswith("embed_tokens") else "Linear"
     return 2 if target == name else None

@@ -10,11 +10,13 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 MAX_HEADER_BYTES = 100_000_000  # the format's own limit
 MAX_AXES = 8  # of a tensor; weights have three at most
+WHOLE = {int}  # the type of sizes and offsets: no bool, no float
 ALIGNMENT = 64  # the first tensor begins at a multiple of it: a cache line
 
 DTYPE_BYTES: Mapping[str, int] = {
@@ -29,9 +31,11 @@ class CheckpointError(ValueError):
     """A checkpoint that cannot be what it claims to be; the message names the file or tensor in one line."""
 
 
-@dataclass(frozen=True)
-class TensorInfo:
-    """Where one tensor lies. `dtype` is the format's name (F32, BF16, ...), `offset` counts from the file's start."""
+class TensorInfo(NamedTuple):
+    """Where one tensor lies. `dtype` is the format's name (F32, BF16, ...), `offset` counts from the file's start.
+
+    A tuple, like what is made of it: large models have a hundred thousand of them, made each time one is opened.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -68,7 +72,8 @@ def read_header(path: Path) -> list[TensorInfo]:
         if 8 + length > size:
             raise CheckpointError(f"{path}: cut short: {size} bytes, its header alone has {8 + length}")
         text = file.read(length)
-    infos = sorted((_info(path, 8 + length, item) for item in _items(path, text)), key=lambda info: info.offset)
+    infos = [_info(path, 8 + length, name, value) for name, value in _entries(path, text).items()]
+    infos.sort(key=attrgetter("offset"))
     _check_layout(path, infos, start=8 + length, size=size)
     return infos
 
@@ -115,18 +120,19 @@ def json_object(text: bytes, what: str) -> dict[str, Any]:
     return value
 
 
-def _items(path: Path, text: bytes) -> list[tuple[str, Any]]:
+def _entries(path: Path, text: bytes) -> dict[str, Any]:
     header = json_object(text, f"{path}: its header")
-    return [(name, value) for name, value in header.items() if name != "__metadata__"]
+    header.pop("__metadata__", None)
+    return header
 
 
-def _info(path: Path, start: int, item: tuple[str, Any]) -> TensorInfo:
-    name, value = item
+def _info(path: Path, start: int, name: str, value: Any) -> TensorInfo:
     try:
         shape, dtype, (begin, end) = tuple(value["shape"]), str(value["dtype"]), value["data_offsets"]
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: the header's entry for tensor {name} is broken") from error
-    if len(shape) > MAX_AXES or any(type(number) is not int or number < 0 for number in (*shape, begin, end)):
+    numbers = (*shape, begin, end)
+    if len(shape) > MAX_AXES or set(map(type, numbers)) != WHOLE or min(numbers) < 0:
         raise CheckpointError(f"{path}: the header's entry for tensor {name} is broken")
     if dtype not in DTYPE_BYTES:
         raise CheckpointError(f"{path}: tensor {name} has the unknown dtype {dtype}")
@@ -138,10 +144,10 @@ def _info(path: Path, start: int, item: tuple[str, Any]) -> TensorInfo:
 def _check_layout(path: Path, infos: Sequence[TensorInfo], start: int, size: int) -> None:
     """Tensors lie end to end: no gap, no overlap, nothing behind the last."""
     position = start
-    for info in infos:
-        if info.offset != position:
-            raise CheckpointError(f"{path}: tensor {info.name} begins at byte {info.offset} instead of {position}")
-        position += info.nbytes
+    for name, _, _, _, offset, nbytes in infos:
+        if offset != position:
+            raise CheckpointError(f"{path}: tensor {name} begins at byte {offset} instead of {position}")
+        position += nbytes
     if size < position:
         raise CheckpointError(f"{path}: cut short: {size} bytes of {position}")
     if size > position:

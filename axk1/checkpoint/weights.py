@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from axk1.checkpoint.floats import SMALLEST
 from axk1.checkpoint.quantization import Leaf, Quantization, QuantizationCodec, Role, Scheme, Shape, codec
@@ -16,11 +16,11 @@ from axk1.checkpoint.tensorfile import CheckpointError, TensorInfo
 
 Kind = Literal["f32", "f16", "bf16", "fp8_block", "int8", "int4"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+_BY_NAME: Mapping[str, Kind] = {kind: kind for kind in KINDS}
 NOT_FLOAT = ("F8_E4M3", "I8")  # a `.weight` of these types means nothing without a scale
 
 
-@dataclass(frozen=True)
-class StoredWeight:
+class StoredWeight(NamedTuple):
     """One weight and where its tensors lie; no scheme: a plain tensor, the only part."""
 
     name: str
@@ -56,9 +56,8 @@ def kind_of(stored: StoredWeight) -> Kind:
     """What kernels call this storage. CheckpointError for a type that is no weight's."""
     scheme, dtype = stored.scheme, stored.parts["values"].dtype
     name = dtype.lower() if scheme is None else "fp8_block" if dtype == "F8_E4M3" else f"int{scheme.bits}"
-    for kind in KINDS:
-        if kind == name:
-            return kind
+    if name in _BY_NAME:
+        return _BY_NAME[name]
     raise CheckpointError(f"tensor {stored.parts['values'].name} has the type {dtype}, which no weight has")
 
 

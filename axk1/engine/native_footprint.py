@@ -1,13 +1,18 @@
 """How much memory the native back end takes, counted before it is built: weights in memory, slots, scratch.
 
 The kernel maps a file's pages by sixteen, so a mapped weight may bring in up to 64 KiB on either side.
+
+Letter: N tensors.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
 
 from axk1.arch import ModelConfig
 from axk1.checkpoint import CheckpointFolder, TensorInfo
@@ -17,6 +22,7 @@ from axk1.engine.streaming import Footprint
 __all__ = ["native_footprint"]
 
 PAGE, AROUND = 4096, 64 << 10
+APART = 1 << 44  # bytes between files when all are counted on one line: more than any file has
 PER_TENSOR = 4096  # what Python keeps of a stored tensor: names, places, views, the library's structs
 PER_FOLDER = 24 << 20  # the library, tables, stacks of threads, pages of the heap that are not full
 LEAST_ROWS = 8  # a slot is needed for every expert of a token, and some more to read into meanwhile
@@ -30,23 +36,25 @@ def native_footprint(
     """Everything but the cache, with the layer that drafts if it does. CheckpointError as `folder.weights`."""
     config = folder.config
     used = [one for one in folder.weights.values() if _layer(one.name) < config.num_hidden_layers + drafting]
-    experts = [one for one in used if _EXPERT.match(one.name)]
-    others = [one for one in used if not _EXPERT.match(one.name)]
+    matches = [_EXPERT.match(one.name) for one in used]
+    experts = [(match, one) for match, one in zip(matches, used, strict=True) if match]
+    others = [one for match, one in zip(matches, used, strict=True) if not match]
     embedding = [one for one in others if one.name == "model.embed_tokens.weight" and not config.tie_word_embeddings]
     rows_only = [one for one in embedding if one.scheme is None and _own(one) == 0]  # read from the file, row by row
     resident = [one for one in others if one not in rows_only]
     keeps = len(folder.tensors) * PER_TENSOR + PER_FOLDER + sum(map(_own, others))
-    beside = sum(_beside(one) for one in experts)
+    beside = sum(_beside(one) for _, one in experts)
+    bases = {file: number * APART for number, file in enumerate(folder.files)}
     sparse_layers = sum(config.is_sparse(index) for index in range(config.num_hidden_layers))
     return Footprint(
-        weights=_mapped(used) + keeps + beside,
-        always=_mapped(resident) + keeps + beside,
+        weights=_mapped(used, bases) + keeps + beside,
+        always=_mapped(resident, bases) + keeps + beside,
         slot=_slot(experts, config),
         least_slots=min(2 * config.num_experts_per_tok + LEAST_ROWS, sparse_layers * config.n_routed_experts),
         most_slots=sparse_layers * config.n_routed_experts,
         scratch=_scratch(config, max_batch_tokens) + max_sequences * config.vocab_size * 8,
         scratch_per_position=config.num_attention_heads * (_query(config) + config.v_head_dim) * 4,
-        obstacle=_obstacle(experts),
+        obstacle=_obstacle([one for _, one in experts]),
     )
 
 
@@ -60,11 +68,13 @@ def _own(one: StoredWeight) -> int:
     numbers, kind = math.prod(one.shape), kind_of(one)
     if len(one.shape) == 1 or one.name.endswith(".mlp.gate.weight"):
         return numbers * 4
-    if one.name.endswith(".kv_b_proj.weight") and kind != "bf16":
-        return numbers * (4 if kind in ("f32", "f16") else 2)
+    up_projection = one.name.endswith(".kv_b_proj.weight")
+    if up_projection and kind in ("f32", "f16"):
+        return numbers * 4
     if kind == "fp8_block":
         return numbers * 2
-    return numbers * 2 if kind == "int8" and not _packed(one) else _beside(one)
+    decoded = numbers * 2 if up_projection and one.scheme else 0
+    return decoded + (numbers * 2 if kind == "int8" and not _packed(one) else _beside(one))
 
 
 def _beside(one: StoredWeight) -> int:
@@ -96,28 +106,21 @@ def _parts(one: StoredWeight) -> list[TensorInfo]:
     return [one.parts[role] for role in ("values", "scale") if role == "values" or one.parts[role].dtype == "BF16"]
 
 
-def _mapped(weights: Iterable[StoredWeight]) -> int:
-    """Bytes of the pages that come into memory with these weights."""
-    parts = sorted(
-        ((str(info.file), info.offset, info.offset + info.nbytes) for one in weights for info in _parts(one)),
-    )
-    total, last_file, reached = 0, None, 0
-    for file, start, end in parts:
-        first = start // AROUND * AROUND
-        if file != last_file:
-            last_file, reached = file, 0
-        upto = -(-end // AROUND) * AROUND
-        total += max(upto - max(first, reached), 0)
-        reached = max(reached, upto)
-    return total
+def _mapped(weights: Sequence[StoredWeight], bases: Mapping[Path, int]) -> int:
+    """Bytes of the pages that come into memory with these weights, of files that begin at `bases` on one long line."""
+    parts = [info for one in weights for info in _parts(one)]
+    starts_N = np.array([bases[info.file] + info.offset for info in parts], np.int64)
+    ends_N = starts_N + np.array([info.nbytes for info in parts], np.int64)
+    order_N = np.argsort(starts_N)
+    first_N, upto_N = starts_N[order_N] // AROUND, -(-ends_N[order_N] // AROUND)
+    reached_N = np.maximum.accumulate(np.append(0, upto_N))[:-1]  # by all before
+    return AROUND * int(np.maximum(upto_N - np.maximum(first_N, reached_N), 0).sum())
 
 
-def _slot(experts: list[StoredWeight], config: ModelConfig) -> int:
+def _slot(experts: list[tuple[re.Match[str], StoredWeight]], config: ModelConfig) -> int:
     """The largest expert: whole pages of its tensors."""
     sizes: dict[tuple[str, str | None], int] = {}
-    for one in experts:
-        match = _EXPERT.match(one.name)
-        assert match
+    for match, one in experts:
         share = 1 if match[2] else config.n_routed_experts
         size = sum(info.nbytes // share + 2 * PAGE for info in _parts(one))
         sizes[match[1], match[2]] = sizes.get((match[1], match[2]), 0) + size

@@ -1,7 +1,7 @@
 """A checkpoint's weights as the native library wants them: pointers into the mapped files.
 
 Matrices are used where they lie. In memory of their own are only norms, routers and selection biases, which are small
-and always computed in float32; the up-projection of keys and values when it is quantised; zero points, unpacked; and
+and always computed in float32; the up-projection of keys and values when it is float16; zero points, unpacked; and
 8-bit floats, which become bfloat16.
 """
 
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from axk1.arch import LATENT_NORM_EPS, attention_factor, softmax_scale
 from axk1.checkpoint import CheckpointFolder
 from axk1.checkpoint.floats import from_float32, to_float32
-from axk1.checkpoint.weights import Weight
+from axk1.checkpoint.weights import StoredWeight, Weight, kind_of
 from axk1.engine.native_library import FORMATS, VERSION, File, Layer, Matrix, ModelSpec, Mtp, StoreSpec
-from axk1.engine.reference.weights import planned, values
+from axk1.engine.reference.weights import not_finite, planned, values
 from axk1.engine.rope import frequencies
 
 __all__ = ["NativeWeights"]
@@ -71,11 +71,9 @@ class NativeWeights:
 
     def store(self, nbytes: int, readers: int, *, read_ahead: bool) -> StoreSpec:
         """For experts that stay on disk, but for `nbytes` of them."""
-        used = {info.file: name for name, info in self._folder.tensors.items()}
-        files = (File * len(used))()
-        for place, (file, name) in zip(files, used.items(), strict=True):
-            start = np.frombuffer(self._folder.raw(name), np.uint8).ctypes.data - self._folder.tensors[name].offset
-            place.path, place.map, place.bytes = os.fsencode(file), start, file.stat().st_size
+        files = (File * len(self._folder.files))()
+        for place, file in zip(files, self._folder.files, strict=True):
+            place.path, place.map, place.bytes = os.fsencode(file), self._folder.start(file), file.stat().st_size
         return StoreSpec(files, len(files), readers, nbytes, int(read_ahead), 0)
 
     def _layer(self, index: int) -> Layer:
@@ -132,20 +130,28 @@ class NativeWeights:
         return self._part(piece.tensor, 0, *piece.shape)
 
     def _up_projection(self, name: str) -> Matrix:
-        """Read along its rows and along its columns, for which the library has float32 and bfloat16 alone."""
+        """Read along its rows and along its columns, for which the library has float32 and bfloat16 alone; it decodes
+        integers itself, when they are first used."""
         (piece,) = self._sources[name]
+        stored = self._folder.weights[piece.tensor]
+        if kind_of(stored) in ("int4", "int8"):
+            scale = stored.parts["scale"]
+            if not np.isfinite(to_float32(self._folder.raw(scale.name), scale.dtype)).all():
+                raise not_finite(stored)
+            return self._part(piece.tensor, 0, *piece.shape)
         return self._decoded(piece.tensor, piece.shape, {"f32": "F32", "f16": "F32"})
 
     def _part(self, tensor: str, first_row: int, rows: int, columns: int) -> Matrix:
         """Rows of a weight, where they lie in the mapped file."""
-        weight = self._folder.weight(tensor)
-        if weight.kind == "fp8_block":
+        stored = self._folder.weights[tensor]
+        kind = kind_of(stored)
+        if kind == "fp8_block":
             return self._decoded(tensor, (rows, columns), {})
-        if weight.kind in ("int4", "int8"):
-            return self._integers(weight, rows, columns)
-        address = self._address(np.frombuffer(weight.values, np.uint8))
-        offset = first_row * columns * len(weight.values) // math.prod(weight.shape)
-        return Matrix(address + offset, FORMATS[weight.kind], rows, columns)
+        if kind in ("int4", "int8"):
+            return self._mapped_integers(stored) or self._integers(self._folder.weight(tensor), rows, columns)
+        part = stored.parts["values"]
+        offset = first_row * columns * part.nbytes // math.prod(stored.shape)
+        return Matrix(self._folder.address(part) + offset, FORMATS[kind], rows, columns)
 
     def _decoded(self, tensor: str, shape: tuple[int, ...], wide: Mapping[str, str]) -> Matrix:
         """A weight in memory of its own: as it lies in bfloat16, widened where `wide` says so, else rounded to it."""
@@ -155,6 +161,23 @@ class NativeWeights:
         dtype = wide.get(kind, "BF16")
         stored = from_float32(values(self._folder, tensor), dtype)
         return Matrix(self._address(np.ascontiguousarray(stored)), FORMATS[dtype.lower()], *shape)
+
+    def _mapped_integers(self, stored: StoredWeight) -> Matrix | None:
+        """Codes and scales where they lie; None where one of them has to be rewritten."""
+        (rows, columns), scheme, codes, scale = (
+            stored.shape,
+            stored.scheme,
+            stored.parts["values"],
+            stored.parts["scale"],
+        )
+        assert scheme is not None
+        if codes.dtype != "I32" or scale.dtype != "BF16" or not scheme.symmetric:
+            return None
+        address = self._folder.address
+        return Matrix(
+            *(address(codes), FORMATS[f"int{scheme.bits}"], rows, columns, scheme.group_size or columns),
+            *(address(scale), None, FORMATS["bf16"]),
+        )
 
     def _integers(self, weight: Weight, rows: int, columns: int) -> Matrix:
         assert weight.scale is not None

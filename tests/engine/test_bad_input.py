@@ -240,7 +240,7 @@ OPENING: dict[str, tuple[dict[str, Any], str]] = {
     "no back end": ({"backend": "warp"}, "unknown engine_backend 'warp'"),
     "no size": ({"memory": "much"}, "memory must be a size such as 6G"),
     "a negative size": ({"memory": "-1G"}, "memory must be a size such as 6G"),
-    "too little": ({"memory": "1"}, "holds no block"),
+    "too little": ({"memory": "1"}, "is too little: this model needs"),
 }
 
 

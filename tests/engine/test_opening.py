@@ -1,6 +1,7 @@
 """Opening maps the weights and reads none of them; once all have been used, memory is weights and cache, little more.
 
-Each figure comes from a process of its own that imports no torch. `pytest -s -m slow` shows them.
+Opening takes less than a second, however many tensors there are. Each figure comes from a process of its own that
+imports no torch. `pytest -s -m slow` shows them.
 """
 
 from __future__ import annotations
@@ -10,13 +11,18 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from axk1.arch import preset
+from axk1.checkpoint import CheckpointFolder
 from axk1.cli import main
 from axk1.engine.native_library import load
+from axk1.export.quantize_formats import Formats, parse_format
+from axk1.export.quantize_random import random_folder
 from axk1.native import NativeUnavailableError
 
 try:
@@ -58,6 +64,16 @@ def measure(folder: Path, tokens: int = 0) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
+CPU_SCRIPT = """
+import sys, time
+import axk1.engine.native_backend
+from axk1 import Engine
+start = time.process_time()
+Engine.open(sys.argv[1], threads=1, memory=sys.argv[2]).close()
+print(time.process_time() - start)
+"""
+
+
 def stored(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
 
@@ -87,3 +103,27 @@ def test_memory_is_weights_and_cache(mini: Path) -> None:
     print(f"{mini.name}: {found['used'] / 2**20:.0f} MB in memory, weights and used cache {expected / 2**20:.0f} MB")
     assert found["used"] < 1.1 * expected
     assert found["used"] > 0.8 * expected, "the weights were not all read: that proves nothing"
+
+
+@pytest.fixture(scope="module")
+def many() -> Iterator[Path]:
+    """As many tensors and files as the 30b-a3b shape has in int4, each as small as can be."""
+    small: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 32, "moe_intermediate_size": 32, "vocab_size": 128}
+    heads: dict[str, Any] = {"num_attention_heads": 1, "num_key_value_heads": 1, "kv_lora_rank": 32, "v_head_dim": 32}
+    config = replace(preset("30b-a3b"), **small, **heads, qk_nope_head_dim=32, qk_rope_head_dim=32)
+    form = parse_format("int4-g32")
+    with tempfile.TemporaryDirectory() as root:
+        random_folder(config, Path(root) / "many", Formats(form, form, form, form), shard_bytes=5 << 20)
+        yield Path(root) / "many"
+
+
+@pytest.mark.slow
+def test_opening_many_tensors_takes_less_than_a_second(many: Path) -> None:
+    """Of one CPU, since others may be busy. With `memory`, which has to be planned, it takes longer than without."""
+    source = CheckpointFolder(many)
+    assert len(source.tensors) > 50_000
+    assert len(source.files) > 2
+    command = [sys.executable, "-c", CPU_SCRIPT, str(many), "1G"]
+    found = [float(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(3)]
+    print(f"{len(source.tensors)} tensors: {min(found):.2f} s of a CPU")
+    assert min(found) < 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from axk1.checkpoint import CheckpointFolder
+from axk1.checkpoint import CheckpointError, CheckpointFolder
+from axk1.checkpoint.floats import from_float32
+from axk1.checkpoint.folder import CONFIG, SINGLE
+from axk1.checkpoint.tensorfile import Entry, write
 from axk1.engine.backend import Backend, Batch
 from axk1.engine.native_backend import NativeBackend
 from axk1.engine.native_library import load
@@ -54,3 +58,69 @@ def test_native_equals_the_decoded_weights_up_to_eight_bit_activations(
     assert quantising > 0.005, "the weights did change"
     if name.startswith("int4"):
         assert rounding < quantising
+
+
+@pytest.fixture
+def small(make: Any, tmp_path: Path) -> Callable[[str], CheckpointFolder]:
+    """A folder whose matrices all have the format of that name."""
+
+    def made(name: str) -> CheckpointFolder:
+        form = parse_format(name)
+        quantize(
+            make(dtype=torch.bfloat16, **SIZES).path, tmp_path / "small", Formats(form, form, form, form, head=form)
+        )
+        return CheckpointFolder(tmp_path / "small")
+
+    return made
+
+
+def up_projections(folder: CheckpointFolder) -> list[str]:
+    return [name for name in folder.weights if name.endswith(".kv_b_proj.weight")]
+
+
+def with_plain_up_projections(folder: CheckpointFolder, path: Path) -> CheckpointFolder:
+    """The same weights, those that raise latents decoded and rounded to bfloat16 by NumPy."""
+    data = {name: folder.raw(name) for name in folder.tensors if ".kv_b_proj." not in name}
+    entries = [Entry(name, folder.tensors[name].shape, folder.tensors[name].dtype) for name in data]
+    for name in up_projections(folder):
+        data[name] = memoryview(from_float32(folder.decode(name), "BF16").tobytes())
+        entries.append(Entry(name, folder.weights[name].shape, "BF16"))
+    path.mkdir()
+    (path / CONFIG).write_bytes((folder.path / CONFIG).read_bytes())
+    write(path / SINGLE, entries, lambda name: data[name])
+    return CheckpointFolder(path)
+
+
+@pytest.mark.parametrize("name", ["int4-g32", "int4-g64-asym", "int8", "int8-g32-asym"])
+def test_the_library_decodes_up_projections_bit_by_bit(
+    name: str, small: Callable[[str], CheckpointFolder], tmp_path: Path
+) -> None:
+    folder = small(name)
+    plain = with_plain_up_projections(folder, tmp_path / "plain")
+    torch.testing.assert_close(
+        logprobs(NativeBackend(folder, 16, 4, 2)), logprobs(NativeBackend(plain, 16, 4, 2)), rtol=0, atol=0
+    )
+
+
+def test_up_projections_are_decoded_when_they_are_first_used(
+    small: Callable[[str], CheckpointFolder], tmp_path: Path
+) -> None:
+    folder = small("int4-g32")
+    plain = NativeBackend(with_plain_up_projections(folder, tmp_path / "plain"), 16, 4, 2)
+    backend = NativeBackend(folder, 16, 4, 2)
+    assert backend.bytes == plain.bytes
+    logprobs(backend), logprobs(plain)
+    numbers = sum(int(np.prod(folder.weights[name].shape)) for name in up_projections(folder))
+    assert backend.bytes == plain.bytes + 2 * numbers
+
+
+def test_an_up_projection_of_scales_that_are_not_finite_is_refused_at_once(
+    small: Callable[[str], CheckpointFolder],
+) -> None:
+    folder = small("int4-g32")
+    scale = folder.weights[up_projections(folder)[0]].parts["scale"]
+    with scale.file.open("r+b") as file:
+        file.seek(scale.offset)
+        file.write((0x7F80).to_bytes(2, "little"))
+    with pytest.raises(CheckpointError, match=r"kv_b_proj.weight holds NaN or infinite values"):
+        NativeBackend(CheckpointFolder(folder.path), 16, 4, 2)

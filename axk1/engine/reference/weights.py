@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axk1.arch import ModelConfig
-from axk1.checkpoint import CheckpointError, CheckpointFolder, Piece, Plan, expected, plan
+from axk1.checkpoint import CheckpointError, CheckpointFolder, Piece, Plan, StoredWeight, expected, plan
 
-__all__ = ["has_mtp", "one_mtp", "planned", "read", "values", "without_mtp"]
+__all__ = ["has_mtp", "not_finite", "one_mtp", "planned", "read", "values", "without_mtp"]
 
 Floats = NDArray[np.float32]
 
@@ -47,8 +47,13 @@ def values(folder: CheckpointFolder, name: str) -> Floats:
     stored = folder.weights[name]
     found = folder.decode(name).reshape(stored.shape)
     if not np.isfinite(found).all():
-        raise CheckpointError(f"{stored.parts['values'].file}: tensor {name} holds NaN or infinite values")
+        raise not_finite(stored)
     return found
+
+
+def not_finite(stored: StoredWeight) -> CheckpointError:
+    """The error for a weight that holds NaN or infinity."""
+    return CheckpointError(f"{stored.parts['values'].file}: tensor {stored.name} holds NaN or infinite values")
 
 
 def without_mtp(config: ModelConfig) -> ModelConfig:

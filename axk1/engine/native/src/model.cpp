@@ -14,6 +14,7 @@ namespace axk1 {
 
 Model::Model(const axk1_model_spec &s) : spec(s), layers(s.layer, s.layer + s.layers), frequencies(s.rope_frequencies, s.rope_frequencies + s.rope / 2), pool(s.threads) {
     if (s.mtp) mtp = *s.mtp, layers.push_back(mtp.layer);
+    decoded_.resize(layers.size());
     for (auto &layer : layers) experts.emplace_back(layer.experts, layer.experts + (layer.router ? 3 * s.experts : 0));
     if (s.store) store = std::make_unique<Store>(s, experts);
     spec.layer = nullptr; // the caller's arrays may go
@@ -42,7 +43,7 @@ static std::vector<axk1_matrix> matrices(const axk1_model_spec &s) {
     std::vector<axk1_matrix> all{s.embedding, s.head};
     if (s.mtp) all.push_back(s.mtp->join);
     for (auto &l : all_layers(s)) {
-        for (auto &one : {l.q_a, l.q_b, l.kv_a, l.kv_b, l.o, l.gate, l.up, l.down})
+        for (auto &one : {l.q_a, l.q_b, l.kv_a, l.o, l.gate, l.up, l.down})
             if (one.data) all.push_back(one);
         if (l.router) all.insert(all.end(), l.experts, l.experts + 3 * s.experts);
     }
@@ -61,7 +62,11 @@ std::unique_ptr<Model> make_model(const axk1_model_spec &s) {
         need(!is_integer(one) || fits(one), "an integer matrix has a group that this library does not know");
         half = half && (one.format == AXK1_BF16 || is_integer(one));
     }
-    for (auto &l : all_layers(s)) need(l.kv_b.format == AXK1_F32 || l.kv_b.format == AXK1_BF16, "kv_b must be float32 or bfloat16");
+    for (auto &l : all_layers(s)) {
+        need(l.kv_b.data && l.kv_b.out > 0 && l.kv_b.in > 0, "a matrix is missing");
+        need(l.kv_b.format == AXK1_F32 || l.kv_b.format == AXK1_BF16 || is_integer(l.kv_b), "kv_b must be float32, bfloat16 or integers");
+        half = half && l.kv_b.format != AXK1_F32;
+    }
     if (half) return std::make_unique<Forward<bf16>>(s);
     return std::make_unique<Forward<float>>(s);
 }

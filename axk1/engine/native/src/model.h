@@ -116,6 +116,10 @@ class Model {
     virtual void draft(const axk1_batch &batch, const int32_t *rows, int32_t *out) = 0; // mtp.cpp
     virtual int64_t bytes() const = 0;
 
+    // A layer that is about to be used (decode.cpp).
+    const axk1_layer &ready(int index);
+    int64_t decoded_bytes() const;
+
     axk1_model_spec spec;
     std::vector<axk1_layer> layers; // the one that drafts, if any, is the last
     axk1_mtp mtp{};
@@ -126,6 +130,9 @@ class Model {
     bool traces = false;
     std::vector<axk1_routing> trace;
     std::string error; // of the last forward pass
+
+  private:
+    std::vector<Buffer<bf16>> decoded_; // up-projections that lie in integers, of the layers used so far
 };
 
 std::unique_ptr<Model> make_model(const axk1_model_spec &spec); // throws std::invalid_argument with the reason
