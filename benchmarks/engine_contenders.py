@@ -122,7 +122,9 @@ def vllm_environment(threads: int) -> dict[str, str]:
         "VLLM_MLA_DISABLE": "1",  # its attention on latents knows one size only, and is slower there
         "VLLM_NO_USAGE_STATS": "1",
         "HF_HUB_OFFLINE": "1",
-        "KMP_AFFINITY": f"granularity=fine,explicit,proclist=[{cpus}]",
+        # a second OpenMP runtime in the process has bound the main thread when this one starts: without "norespect" it
+        # would take that one CPU for all there are, and put every thread on it
+        "KMP_AFFINITY": f"norespect,granularity=fine,explicit,proclist=[{cpus}]",
         "KMP_BLOCKTIME": "5",
         "KMP_TPAUSE": "0",
     }
