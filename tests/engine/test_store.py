@@ -286,13 +286,13 @@ def test_experts_that_must_be_converted_stay_in_memory(source: CheckpointFolder)
     plain.weights = {**plain.weights, **as_int8}
     footprint = NativeBackend.footprint(plain, 64, 4)
     assert "int8 that is not packed" in footprint.obstacle
-    cache = cache_of(plain.config, 16, 4, "bf16", footprint.scratch_per_position)
+    cache = cache_of(plain.config, 16, 2048, "bf16", footprint.scratch_per_position)
     with pytest.raises(ValueError, match=r"needs \d+M \(all of it has to be in memory: its experts are int8"):
         planned(10 << 20, footprint, cache)
 
 
 def signed(one: StoredWeight) -> Any:
-    return {**one.parts, "values": dataclasses.replace(one.parts["values"], dtype="I8")}
+    return {**one.parts, "values": one.parts["values"]._replace(dtype="I8")}
 
 
 def traced(source: CheckpointFolder, steps: int = 300) -> Any:
