@@ -280,9 +280,7 @@ def test_experts_that_must_be_converted_stay_in_memory(source: CheckpointFolder)
     """Plain int8 is signed, and the library's is not."""
     plain = CheckpointFolder(source.path)
     parts = [(name, one) for name, one in plain.weights.items() if ".experts." in name]
-    as_int8 = {
-        name: dataclasses.replace(one, scheme=Scheme("int-quantized", 8), parts=signed(one)) for name, one in parts
-    }
+    as_int8 = {name: one._replace(scheme=Scheme("int-quantized", 8), parts=signed(one)) for name, one in parts}
     plain.weights = {**plain.weights, **as_int8}
     footprint = NativeBackend.footprint(plain, 64, 4)
     assert "int8 that is not packed" in footprint.obstacle
