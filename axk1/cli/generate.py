@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from axk1.chat.sampling import SamplingParams
 from axk1.cli.words import Words
+from axk1.engine.backend import CacheChoice
 from axk1.engine.disk import read_rate
 from axk1.engine.engine import Engine
 from axk1.engine.output import RequestOutput
@@ -27,7 +28,7 @@ def generate(argv: list[str], say: Words) -> int:
     params = _params(options)
     opened = (options.folder, options.memory, options.threads, options.backend)
     began = time.perf_counter()
-    with Engine.open(*opened, speculation=options.speculation) as engine:
+    with Engine.open(*opened, speculation=options.speculation, cache=options.cache) as engine:
         if options.json:
             for output in engine.generate(prompts, params):
                 print(json.dumps(_mapping(output), ensure_ascii=False))
@@ -82,6 +83,12 @@ def _parser(say: Words) -> argparse.ArgumentParser:
     add("--json-schema", metavar="JSON", help=say("답이 따를 JSON 스키마", "the schema that the answer follows"))
     add("--regex", help=say("답이 따를 정규식", "the pattern that the answer follows"))
     add("--memory", metavar="SIZE", help=say("가중치와 캐시에 쓸 메모리 (예: 6G)", "for weights and cache, such as 6G"))
+    add(
+        "--cache",
+        choices=get_args(CacheChoice),
+        default="auto",
+        help=say("int8이면 캐시 메모리가 거의 반으로", "int8 takes little more than half the cache memory"),
+    )
     add("--threads", type=int, metavar="N", help=say("스레드 개수", "threads"))
     add("--backend", default="auto", help=say("계산 방식: auto, reference, …", "auto, reference, ..."))
     add(
