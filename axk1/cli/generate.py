@@ -87,7 +87,7 @@ def _parser(say: Words) -> argparse.ArgumentParser:
         "--cache",
         choices=get_args(CacheChoice),
         default="auto",
-        help=say("int8이면 캐시 메모리가 거의 반으로", "int8 takes little more than half the cache memory"),
+        help=say("int8이면 같은 메모리에 토큰 1.7배", "int8 holds 1.7 times the tokens in the same memory"),
     )
     add("--threads", type=int, metavar="N", help=say("스레드 개수", "threads"))
     add("--backend", default="auto", help=say("계산 방식: auto, reference, …", "auto, reference, ..."))

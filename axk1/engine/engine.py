@@ -108,7 +108,7 @@ class Engine:
         plug-in of the kind `engine_backend` ("auto": native, or reference where there is no C++ compiler, which counts
         the cache alone as `memory`). `speculation` drafts tokens by the checkpoint's MTP layer or by looking up
         repetitions ("auto": the layer where there is one, and nothing while experts stay on disk); it changes the
-        speed, never the output. `cache` "int8" holds nearly twice the tokens of bfloat16 in the same memory, at a small
+        speed, never the output. `cache` "int8" holds 1.7 times the tokens of bfloat16 in the same memory, at a small
         error. Raises CheckpointError for a folder that cannot be read, ValueError for settings that
         make no sense and for too little memory.
         """
