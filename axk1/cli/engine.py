@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from axk1.cli.words import Words
+from axk1.engine.backend import CacheChoice
 from axk1.engine.engine import Engine
 from axk1.engine.speculation import Speculation
 from axk1.evals.windows import Floats, Logits
@@ -26,12 +27,19 @@ class EngineOptions:
     threads: int | None = None
     backend: str = "auto"
     speculation: Speculation = "auto"
+    cache: CacheChoice = "auto"
 
 
 def add_engine_options(parser: argparse.ArgumentParser, say: Words) -> None:
-    """--memory, --threads, --backend and --speculation, which `engine_options` reads."""
+    """--memory, --cache, --threads, --backend and --speculation, which `engine_options` reads."""
     add = parser.add_argument
     add("--memory", metavar="SIZE", help=say("가중치와 캐시에 쓸 메모리 (예: 6G)", "for weights and cache, such as 6G"))
+    add(
+        "--cache",
+        choices=get_args(CacheChoice),
+        default="auto",
+        help=say("int8이면 같은 메모리에 토큰 1.7배", "int8 holds 1.7 times the tokens in the same memory"),
+    )
     add("--threads", type=int, metavar="N", help=say("스레드 개수", "threads"))
     add("--backend", default="auto", help=say("계산 방식: auto, reference, …", "auto, reference, ..."))
     add(
@@ -44,7 +52,7 @@ def add_engine_options(parser: argparse.ArgumentParser, say: Words) -> None:
 
 def engine_options(options: argparse.Namespace) -> EngineOptions:
     """What the user said."""
-    return EngineOptions(options.memory, options.threads, options.backend, options.speculation)
+    return EngineOptions(options.memory, options.threads, options.backend, options.speculation, options.cache)
 
 
 def open_engine(folder: Path, options: EngineOptions | None = None) -> Engine:

@@ -16,10 +16,12 @@ from axk1.arch import ModelConfig
 from axk1.checkpoint import CheckpointFolder
 from axk1.engine.streaming import ExpertStatistics, Footprint
 
-__all__ = ["Backend", "Batch", "CacheFormat", "Drafting"]
+__all__ = ["Backend", "Batch", "CacheChoice", "CacheFormat", "Drafting"]
 
-CacheFormat = Literal["fp32", "bf16"]
-"""What the numbers of a latent cache are."""
+CacheFormat = Literal["fp32", "bf16", "int8"]
+"""What the numbers of a latent cache are. int8: latents with a float32 scale per 64, the rotary key in bfloat16."""
+CacheChoice = Literal["auto", "int8"]
+"""What a caller may ask for. auto: as exact as the back end's activations are."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,12 @@ class Backend(Protocol):
     """A plug-in of the kind `engine_backend`.
 
     Built as `cls(folder: CheckpointFolder, blocks: int, block_size: int, threads: int | None)`, and where `footprint`
-    says that experts may stay on disk also with `expert_bytes: int`, the memory for them; raises CheckpointError
-    for weights that it cannot read. One thread calls it, not always the same. Both passes write the latents of all the
-    batch's tokens to the cache first, so that tokens of one step see each other; blocks may be shared for reading by
-    several sequences, but a block that a step writes to belongs to one. Whatever a block held before is no longer
-    looked at. Results are fresh arrays that the caller may change.
+    says that experts may stay on disk also with `expert_bytes: int`, the memory for them, and with `cache="int8"`
+    where `cache_format` allows that; raises CheckpointError for weights that it cannot read. One thread calls it, not
+    always the same. Both passes write the latents of all the batch's tokens to the cache first, so that tokens of one
+    step see each other; blocks may be shared for reading by several sequences, but a block that a step writes to
+    belongs to one. Whatever a block held before is no longer looked at. Results are fresh arrays that the caller may
+    change.
     """
 
     @property
@@ -65,8 +68,9 @@ class Backend(Protocol):
         ...
 
     @staticmethod
-    def cache_format(folder: CheckpointFolder) -> CacheFormat:
-        """What its cache of this folder would hold, so that bytes can be counted before it is built."""
+    def cache_format(folder: CheckpointFolder, choice: CacheChoice = "auto") -> CacheFormat:
+        """What its cache of this folder would hold, so that bytes can be counted before it is built. ValueError when
+        it has no such cache."""
         ...
 
     @staticmethod

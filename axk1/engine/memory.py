@@ -10,11 +10,12 @@ from axk1.arch import ModelConfig, kv_cache_bytes
 from axk1.engine.backend import CacheFormat
 from axk1.engine.streaming import Footprint
 
-__all__ = ["Cache", "Plan", "blocks", "bytes_of", "cache_of", "planned"]
+__all__ = ["Cache", "Plan", "blocks", "bytes_of", "cache_of", "planned", "token_bytes"]
 
 DEFAULT_BYTES = 2 << 30
 MODEST_TOKENS = 4096  # of a cache beside weights in memory, at least
 MOST_TOKENS = 8192  # of a cache beside experts on disk, at most
+LATENT_GROUP = 64  # values that share a scale in a cache of int8
 CACHE_SHARE = 4  # a cache takes at most one part in so many of what it shares with experts
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", re.IGNORECASE)
@@ -28,10 +29,22 @@ class Plan:
     expert_bytes: int | None = None
 
 
+def token_bytes(config: ModelConfig, cache_format: CacheFormat) -> int:
+    """Bytes of latent cache per token, scales included."""
+    if cache_format != "int8":
+        return kv_cache_bytes(config, cache_format)
+    codes, scales = _whole_words(config.kv_lora_rank), 4 * -(-config.kv_lora_rank // LATENT_GROUP)
+    return config.num_hidden_layers * (codes + scales + _whole_words(2 * config.qk_rope_head_dim))
+
+
+def _whole_words(size: int) -> int:
+    return -(-size // 4) * 4
+
+
 def cache_of(config: ModelConfig, block_size: int, tokens: int, cache_format: CacheFormat, scratch: int) -> Cache:
     """The cache of a model, of at most so many tokens; `scratch` bytes grow with each position of a text."""
     context = -(-config.max_position_embeddings // block_size) * block_size
-    cell = kv_cache_bytes(config, cache_format)
+    cell = token_bytes(config, cache_format)
     return Cache(cell, scratch, block_size, context, tokens)
 
 
@@ -51,7 +64,7 @@ def blocks(
     None: no more than 2 GiB, but one whole context in any case (memory that is not used is not taken from the system).
     ValueError when not one block fits.
     """
-    block_bytes = block_size * kv_cache_bytes(config, cache_format)
+    block_bytes = block_size * token_bytes(config, cache_format)
     context = -(-config.max_position_embeddings // block_size)
     if memory is None:
         return min(max(context, DEFAULT_BYTES // block_bytes), tokens // block_size)

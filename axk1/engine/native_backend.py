@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from axk1.checkpoint import CheckpointError, CheckpointFolder
 from axk1.checkpoint.weights import kind_of
-from axk1.engine.backend import Batch, CacheFormat
+from axk1.engine.backend import Batch, CacheChoice, CacheFormat
 from axk1.engine.native_footprint import native_footprint
 from axk1.engine.native_library import BatchSpec, Routing, StoreStatistics, load
 from axk1.engine.native_weights import NativeWeights
@@ -50,6 +50,7 @@ class NativeBackend:
         drafting: bool = False,
         expert_bytes: int | None = None,
         read_ahead: bool = True,
+        cache: CacheChoice = "auto",
     ) -> None:
         self._library = load()
         self.config, self.blocks, self.block_size = without_mtp(folder.config), blocks, block_size
@@ -57,15 +58,17 @@ class NativeBackend:
         self._weights = NativeWeights(folder, drafting=drafting)
         self._streams = expert_bytes is not None
         store = None if expert_bytes is None else self._weights.store(expert_bytes, READERS, read_ahead=read_ahead)
-        spec = self._weights.spec(blocks, block_size, threads or 0, store)
+        spec = self._weights.spec(blocks, block_size, threads or 0, store, cache=cache)
         reason = ctypes.create_string_buffer(256)
         self._model: int | None = self._library.axk1_open(ctypes.byref(spec), reason)
         if not self._model:
             raise CheckpointError(f"{folder.path}: {reason.value.decode()}")
 
     @staticmethod
-    def cache_format(folder: CheckpointFolder) -> CacheFormat:
-        """bfloat16, unless a matrix is float32 or float16: then activations and cache are float32."""
+    def cache_format(folder: CheckpointFolder, choice: CacheChoice = "auto") -> CacheFormat:
+        """bfloat16, unless a matrix is float32 or float16: then activations and cache are float32. int8 if chosen."""
+        if choice == "int8":
+            return "int8"
         matrices = (one for one in folder.weights.values() if len(one.shape) > 1 and not one.name.endswith(ROUTER))
         return "fp32" if any(kind_of(one) in ("f32", "f16") for one in matrices) else "bf16"
 

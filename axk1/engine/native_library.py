@@ -27,7 +27,7 @@ __all__ = [
     "load",
 ]
 
-VERSION = 5
+VERSION = 6
 FORMATS = {"f32": 0, "f16": 1, "bf16": 2, "int4": 3, "int8": 4}
 """The library's code for each kind of weight (`checkpoint.weights.Kind`) that it multiplies with."""
 
@@ -126,7 +126,7 @@ class ModelSpec(ctypes.Structure):
         ("final_norm", c_void_p),
         ("head", Matrix),
         ("layer", POINTER(Layer)),
-        *((name, c_int32) for name in ("block_size", "blocks", "threads", "unused")),
+        *((name, c_int32) for name in ("block_size", "blocks", "threads", "cache_format")),
         ("mtp", POINTER(Mtp)),
         ("store", POINTER(StoreSpec)),
     )

@@ -20,6 +20,7 @@ from axk1.arch import LATENT_NORM_EPS, attention_factor, softmax_scale
 from axk1.checkpoint import CheckpointFolder
 from axk1.checkpoint.floats import from_float32, to_float32
 from axk1.checkpoint.weights import StoredWeight, Weight, kind_of
+from axk1.engine.backend import CacheChoice
 from axk1.engine.native_library import FORMATS, VERSION, File, Layer, Matrix, ModelSpec, Mtp, StoreSpec
 from axk1.engine.reference.weights import not_finite, planned, values
 from axk1.engine.rope import frequencies
@@ -37,7 +38,15 @@ class NativeWeights:
         self._drafting = drafting
         self._sources = planned(folder, mtp=drafting).sources
 
-    def spec(self, blocks: int, block_size: int, threads: int, store: StoreSpec | None = None) -> ModelSpec:
+    def spec(
+        self,
+        blocks: int,
+        block_size: int,
+        threads: int,
+        store: StoreSpec | None = None,
+        *,
+        cache: CacheChoice = "auto",
+    ) -> ModelSpec:
         """The whole model; CheckpointError for a tensor in a format that the library does not read."""
         config = self._config
         rope = config.rope_parameters
@@ -54,7 +63,7 @@ class NativeWeights:
             self._vector("model.norm.weight"),
             embedding if config.tie_word_embeddings else self._matrix("lm_head.weight"),
             layers,
-            *(block_size, blocks, threads, 0),
+            *(block_size, blocks, threads, FORMATS["int8"] if cache == "int8" else 0),
             ctypes.pointer(self._mtp()) if self._drafting else None,
             ctypes.pointer(store) if store else None,
         )

@@ -239,7 +239,8 @@ def golden(make: Any, tmp_path: Path) -> Path:
     for folder, tolerance in models(make, tmp_path):
         weights = NativeWeights(folder)
         specs.append(weights.spec(BLOCKS, BLOCK, 2))
-        for one in weights._kept:
+        mapped = [np.frombuffer(folder._map(file), np.uint8) for file in folder.files]
+        for one in (*weights._kept, *mapped):
             memory(one)
         memory((Layer * specs[-1].layers).from_address(ctypes.addressof(specs[-1].layer.contents)))
         all_steps += steps(memory, folder)

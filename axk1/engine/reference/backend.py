@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from axk1.arch import ModelConfig
 from axk1.checkpoint import CheckpointError, CheckpointFolder
-from axk1.engine.backend import Batch, CacheFormat
+from axk1.engine.backend import Batch, CacheChoice, CacheFormat
 from axk1.engine.reference import weights
 from axk1.engine.reference.arithmetic import Floats, linear, rms_norm, swiglu
 from axk1.engine.reference.attention import Attention, Pages
@@ -56,8 +56,10 @@ class ReferenceBackend:
         return weights.has_mtp(folder)
 
     @staticmethod
-    def cache_format(_folder: CheckpointFolder) -> CacheFormat:
+    def cache_format(_folder: CheckpointFolder, choice: CacheChoice = "auto") -> CacheFormat:
         """Float32 whatever the file holds."""
+        if choice != "auto":
+            raise ValueError(f"the reference back end has no {choice} cache")
         return "fp32"
 
     @staticmethod

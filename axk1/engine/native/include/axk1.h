@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-#define AXK1_VERSION 5
+#define AXK1_VERSION 6
 
 typedef enum {
     AXK1_F32 = 0,
@@ -93,7 +93,7 @@ typedef struct {
     int32_t block_size;      /* tokens of a cache block */
     int32_t blocks;          /* of the cache */
     int32_t threads;         /* 0: as many as the process may use */
-    int32_t unused;
+    int32_t cache_format;    /* AXK1_INT8: latents in int8; 0: as activations are */
     const axk1_mtp *mtp;     /* NULL: no drafting */
     const axk1_store *store; /* NULL: experts are used where they are mapped */
 } axk1_model_spec;

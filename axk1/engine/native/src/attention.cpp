@@ -73,8 +73,7 @@ template <class E> void Forward<E>::remember(const axk1_layer &layer, int index,
         float *joint = joint_.get() + t * width_;
         k.rms_norm(joint, layer.kv_a_norm, spec.kv_rank, spec.latent_norm_eps, joint);
         rotate(joint + spec.kv_rank, t);
-        E *slot = cache(index) + places.slot(places.sequence[t], places.position[t]) * width_;
-        narrow(k, joint, width_, slot);
+        cache_.store(k, index, places.slot(places.sequence[t], places.position[t]), joint);
     });
 }
 
@@ -123,22 +122,28 @@ template <class E> void Forward<E>::look(int index, const Places &places, int32_
     int64_t all = spec.heads * width_, l = spec.kv_rank, size = spec.block_size;
     const E *x[TILE_ROWS];
     for (int64_t i = 0; i < m; i++) x[i] = q_e_.get() + (first + i / heads) * all + (head + i % heads) * width_;
-    // body(positions p, n, latents): within a block positions lie one after the other
+    // body(place p in the chunk, n): within a block positions lie one after the other
     auto by_block = [&](int64_t start, int64_t end, auto body) {
         for (int64_t p = start, n; p < end; p += n) {
             n = std::min(size - p % size, end - p);
-            body(p, n, cache(index) + places.slot(s, p) * width_);
+            body(p - start, n);
         }
     };
     thread_local std::vector<float> out;
+    thread_local std::vector<E> wide; // latents of a chunk, where the cache is not of E
     out.resize(size_t(m * l));
+    wide.resize(size_t(cache_.room(CHUNK_POSITIONS)));
+    const E *latents[CHUNK_POSITIONS]; // of the block that begins at this place in the chunk
     online_softmax(
         k, m, l, places.position[last - 1] + 1, spec.softmax_scale, [&](int64_t i) { return int64_t(places.position[first + i / heads]) + 1; },
         [&](int64_t start, int64_t end, float *scores) {
-            by_block(start, end, [&](int64_t p, int64_t n, const E *c) { dots(k, x, m, c, width_, n, width_, scores + (p - start), CHUNK_POSITIONS); });
+            by_block(start, end, [&](int64_t p, int64_t n) {
+                latents[p] = cache_.rows(index, places.slot(s, start + p), n, wide.data() + cache_.room(p));
+                dots(k, x, m, latents[p], width_, n, width_, scores + p, CHUNK_POSITIONS);
+            });
         },
         [&](int64_t start, int64_t end, const float *weights) {
-            by_block(start, end, [&](int64_t p, int64_t n, const E *c) { mix(k, weights + (p - start), CHUNK_POSITIONS, m, c, width_, n, l, out.data(), l); });
+            by_block(start, end, [&](int64_t p, int64_t n) { mix(k, weights + p, CHUNK_POSITIONS, m, latents[p], width_, n, l, out.data(), l); });
         },
         out.data());
     for (int64_t i = 0; i < m; i++) std::copy_n(out.data() + i * l, l, mixed_.get() + (first + i / heads) * all + (head + i % heads) * width_);

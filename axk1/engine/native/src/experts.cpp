@@ -187,7 +187,7 @@ template <class Work, class Body> static void over(Pool &pool, const std::vector
     };
     pool.each(first.back(), [&](int64_t i) {
         auto [one, from] = place(i);
-        auto [later, row] = place(std::min(i + pool.threads(), first.back() - 1));
+        auto [later, row] = place(std::min(i + 1, first.back() - 1));
         body(one, from, std::min<int64_t>(from + rows, one.three[which].out), Next{&later.three[which], row});
     });
 }

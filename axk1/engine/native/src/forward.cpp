@@ -29,16 +29,16 @@ void look_up(const axk1_matrix &w, int64_t row, float *out) {
                                         : from_bf16(static_cast<const bf16 *>(w.data)[at]);
 }
 
-template <class E> Forward<E>::Forward(const axk1_model_spec &s) : Model(s), width_(s.kv_rank + s.rope) {
-    cache_.reserve(int64_t(layers.size()) * s.blocks * s.block_size * width_);
-}
+template <class E>
+Forward<E>::Forward(const axk1_model_spec &s)
+    : Model(s), width_(s.kv_rank + s.rope), cache_(int64_t(layers.size()), int64_t(s.blocks) * s.block_size, s.kv_rank, s.rope, s.cache_format == AXK1_INT8) {}
 
 template <class E> int64_t Forward<E>::bytes() const {
     int64_t floats = 0, elements = 0;
     for (auto *one : {&x_, &normed_, &latent_, &q_, &joint_, &mixed_, &values_, &out_, &hidden_, &scores_, &angles_, &joined_, &draft_scores_, &guess_x_, &guess_scores_})
         floats += one->bytes();
-    for (auto *one : {&cache_, &normed_e_, &latent_e_, &q_e_, &mixed_e_, &hidden_e_, &keys_, &expanded_, &joined_e_}) elements += one->bytes();
-    return floats + elements + decoded_bytes() + (store ? store->bytes() : 0);
+    for (auto *one : {&normed_e_, &latent_e_, &q_e_, &mixed_e_, &hidden_e_, &keys_, &expanded_, &joined_e_}) elements += one->bytes();
+    return floats + elements + cache_.bytes() + decoded_bytes() + (store ? store->bytes() : 0);
 }
 
 template <class E> void Forward<E>::forward(const axk1_batch &batch, bool logits, float *out) {

@@ -1,15 +1,11 @@
-// One forward pass over a batch, and drafts behind it, in the element type E of activations and cache.
+// One forward pass over a batch, and drafts behind it, in the element type E of activations.
 #pragma once
 #include <algorithm>
 
+#include "latent_cache.h"
 #include "model.h"
 
 namespace axk1 {
-
-inline void widen(const float *x, int64_t n, float *to) { std::copy_n(x, n, to); }
-inline void widen(const bf16 *x, int64_t n, float *to) {
-    for (int64_t i = 0; i < n; i++) to[i] = from_bf16(x[i]);
-}
 
 // Where the tokens of a batch belong. Token t is number t - starts[s] of sequence s and stands at position[t].
 struct Places {
@@ -64,10 +60,9 @@ template <class E> class Forward : public Model {
     void normed(const float *weight, int64_t n);
     void turn(const Places &places); // the cos and sin of every token
     void rotate(float *x, int64_t token) const;
-    E *cache(int index) const { return cache_.get() + int64_t(index) * spec.blocks * spec.block_size * width_; }
 
     int64_t width_; // U
-    Buffer<E> cache_;
+    LatentCache<E> cache_;
     Buffer<float> x_, normed_, latent_, q_, joint_, mixed_, values_, out_, hidden_, scores_, angles_;
     Buffer<E> normed_e_, latent_e_, q_e_, mixed_e_, hidden_e_, keys_, expanded_;
     const float *last_norm_ = nullptr; // what x_ of the last pass goes through to be its states

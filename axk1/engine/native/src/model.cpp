@@ -54,6 +54,7 @@ std::unique_ptr<Model> make_model(const axk1_model_spec &s) {
     need(s.version == AXK1_VERSION, "the library is of another version than its caller");
     need(s.hidden > 0 && s.layers > 0 && s.vocab > 0 && s.heads > 0 && s.kv_rank > 0 && s.block_size > 0 && s.blocks > 0, "a size is not positive");
     need(s.rope % 2 == 0, "the rotary size is odd");
+    need(s.cache_format == 0 || s.cache_format == AXK1_INT8, "the cache has an unknown format");
     need(s.value <= 512, "a head's value is wider than this library knows");
     bool half = true;
     for (auto &one : matrices(s)) {

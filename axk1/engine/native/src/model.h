@@ -82,6 +82,8 @@ inline IntMatrix integers(const axk1_matrix &w) {
     return {static_cast<const uint8_t *>(w.data), w.scale, w.zero, (int64_t(w.in) * bits + 31) / 32 * 4, w.in, group, whole ? 1 : w.in / w.group, w.scale_format == AXK1_F32};
 }
 
+inline int64_t bytes_of_row(const axk1_matrix &w) { return is_integer(w) ? integers(w).row_bytes : int64_t(w.in) * (w.format == AXK1_F32 ? 4 : 2); }
+
 // The rows of a matrix that this thread will most likely need next.
 struct Next {
     const axk1_matrix *weight = nullptr;

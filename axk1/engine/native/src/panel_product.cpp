@@ -9,15 +9,13 @@ namespace {
 
 constexpr int64_t COLUMNS = 1024; // at a time: so many of a panel stay in the second cache
 
-int64_t row_bytes(const axk1_matrix &w) { return is_integer(w) ? integers(w).row_bytes : int64_t(w.in) * 2; }
-
 int bits(const axk1_matrix &w) { return w.format == AXK1_INT4 ? 4 : w.format == AXK1_INT8 ? 8 : 16; }
 
 // Columns [first, first + count) of rows [row, row + n) of a matrix.
 class Panel {
   public:
     void turn(const Kernels &k, const axk1_matrix &w, int64_t row, int64_t n, int64_t first, int64_t count) {
-        int64_t step = row_bytes(w), at = first * bits(w) / 8;
+        int64_t step = bytes_of_row(w), at = first * bits(w) / 8;
         words_ = is_integer(w) ? (count + 63) / 64 * 16 : count / 2; // whole steps
         panel_.resize(size_t(words_ * PANEL));
         const uint8_t *from = static_cast<const uint8_t *>(w.data) + row * step + at;
@@ -63,7 +61,7 @@ template <> bool turns<float>(const Kernels &k, const axk1_matrix &w) { return k
 static Ahead panel_ahead(const axk1_matrix &w, int64_t row, int64_t column, int64_t last) {
     if (row >= w.out || !w.data) return {};
     int64_t count = std::min<int64_t>(COLUMNS, w.in - column);
-    return {static_cast<const uint8_t *>(w.data) + row * row_bytes(w) + column * bits(w) / 8, std::min<int64_t>(PANEL, last - row), count * bits(w) / 8, row_bytes(w)};
+    return {static_cast<const uint8_t *>(w.data) + row * bytes_of_row(w) + column * bits(w) / 8, std::min<int64_t>(PANEL, last - row), count * bits(w) / 8, bytes_of_row(w)};
 }
 
 template <class E>

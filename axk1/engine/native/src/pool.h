@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <type_traits>
@@ -16,6 +17,7 @@ class Pool {
     explicit Pool(int threads); // 0: one per CPU that the process may use
     ~Pool();
     Pool(const Pool &) = delete;
+    // Threads that run a loop; neighbouring pieces mostly run on the same one.
     int threads() const { return int(workers_.size()) + 1; }
 
     // body(i) for 0 <= i < n, in any order, on any thread; returns when all are done.
@@ -27,14 +29,20 @@ class Pool {
   private:
     using Call = void (*)(void *, int64_t);
     void run(int64_t n, Call call, void *context);
-    bool take_one();
-    void work();
+    bool take_one(int self);
+    bool take_from(int whose);
+    bool anything_left();
+    void work(int self);
 
-    // ticket_: the loop's number in the upper half, the next piece in the lower. It is closed (CLOSED) while the fields of
-    // the next loop are written, so a worker that read fields of two loops fails to take a piece. The fields are released
-    // and acquired, so that who sees a new one sees the closed ticket too.
+    // Each thread has a range of the pieces, so that it walks through memory, and takes from others when it is done. Its
+    // ticket: the loop's number in the upper half, the next piece in the lower. Tickets are closed (CLOSED) while the fields
+    // of the next loop are written, so a worker that read fields of two loops fails to take a piece.
     static constexpr uint64_t CLOSED = 0xffffffffu;
-    alignas(64) std::atomic<uint64_t> ticket_{CLOSED};
+    struct alignas(64) Ticket {
+        std::atomic<uint64_t> value{CLOSED};
+    };
+    std::unique_ptr<Ticket[]> tickets_; // of every thread, the caller's first
+    int total_ = 1;
     alignas(64) std::atomic<int64_t> done_{0};
     alignas(64) std::atomic<Call> call_{nullptr};
     std::atomic<void *> context_{nullptr};

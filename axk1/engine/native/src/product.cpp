@@ -74,9 +74,18 @@ static void row_product(const Kernels &k, const axk1_matrix &w, const Rows<E> &x
     else plain(k, w, x.at.data() + start, m, first, last - first, out + first, out_step);
 }
 
+// The kernels fetch ahead within a matrix; where the next rows lie elsewhere, their beginning is fetched here.
+static void fetch_beginning(const axk1_matrix &w, int64_t row) {
+    constexpr int64_t BYTES = 8192;
+    int64_t step = bytes_of_row(w);
+    const uint8_t *from = static_cast<const uint8_t *>(w.data) + row * step;
+    for (int64_t at = 0; at < std::min(BYTES, (w.out - row) * step); at += 64) __builtin_prefetch(from + at, 0, 2);
+}
+
 template <class E>
 void product(const Kernels &k, const axk1_matrix &w, const Rows<E> &x, int64_t start, int64_t m, int64_t first, int64_t last, float *out, int64_t out_step, const Next &next) {
     bool panels = turns<E>(k, w), some = false;
+    if (next.weight && (next.weight != &w || next.row != last) && !(panels && x.prompt[start])) fetch_beginning(*next.weight, next.row);
     for (int64_t i = 0, count; i < m; i += count) {
         count = x.alike(start + i, start + m);
         if (panels && x.prompt[start + i]) some = true;
@@ -85,15 +94,10 @@ void product(const Kernels &k, const axk1_matrix &w, const Rows<E> &x, int64_t s
     if (some) panel_product(k, w, x, start, m, first, last, out, out_step, next);
 }
 
-static int64_t row_bytes(const axk1_matrix &w) {
-    static const int64_t bits[] = {32, 16, 16, 4, 8};
-    return int64_t(w.in) * bits[w.format] / 8 + 1;
-}
-
 // Rows of a piece: a panel for prompts, else some 64 KiB of weights, so that a piece is worth a thread's while and there are enough of them.
 static int64_t piece_rows(const axk1_matrix &w, bool prompt) {
     if (prompt) return PANEL;
-    int64_t rows = 65536 / row_bytes(w) / 8 * 8;
+    int64_t rows = 65536 / std::max<int64_t>(bytes_of_row(w), 1) / 8 * 8;
     return std::clamp<int64_t>(rows, 8, 128);
 }
 
@@ -113,7 +117,7 @@ template <class E> void products(Pool &pool, const std::vector<Product<E>> &list
     };
     pool.each(ends.back(), [&](int64_t i) {
         auto [which, first] = place(i);
-        auto [later, row] = place(i + pool.threads());
+        auto [later, row] = place(i + 1);
         const Product<E> &one = list[which];
         int64_t last = std::min<int64_t>(first + rows[which], one.weight->out);
         product(k, *one.weight, *one.x, 0, one.x->size(), first, last, one.out, one.out_step, later < list.size() ? Next{list[later].weight, row} : Next());

@@ -47,12 +47,12 @@ template <class E> void Forward<E>::expand(const axk1_layer &layer, int index, c
     pool.each(held / EXPAND_POSITIONS, [&](int64_t piece) {
         int64_t first = piece * EXPAND_POSITIONS, n = std::min(EXPAND_POSITIONS, positions - first);
         thread_local std::vector<float> both, exact;
-        thread_local std::vector<E> own;
+        thread_local std::vector<E> own, stored;
         thread_local Rows<E> latents;
-        both.resize(size_t(n * wide)), exact.resize(size_t(n * l)), own.resize(size_t(n * (q_size + v)));
+        both.resize(size_t(n * wide)), exact.resize(size_t(n * l)), own.resize(size_t(n * (q_size + v))), stored.resize(size_t(cache_.room(n)));
         latents.resize(std::vector<uint8_t>(size_t(n), 1));
         for (int64_t i = 0; i < n; i++) {
-            const E *row = cache(index) + places.slot(s, first + i) * width_;
+            const E *row = cache_.rows(index, places.slot(s, first + i), 1, stored.data() + cache_.room(i));
             latents.at[i] = row;
             widen(row, l, exact.data() + i * l); // for a float32 up-projection beside bfloat16 activations
             latents.exact[i] = exact.data() + i * l;

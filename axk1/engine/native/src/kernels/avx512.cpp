@@ -59,7 +59,7 @@ struct F32Bf16 : F32 {
     static Vector load_some(const bf16 *p, int64_t n) { return widened(_mm256_maskz_loadu_epi16((1u << n) - 1, p)); }
 };
 
-constexpr int64_t AHEAD = 16384; // bytes: far enough to hide the memory, near enough to stay within a thread's piece
+constexpr int64_t AHEAD = 24576; // bytes: far enough to hide the memory, near enough to stay within a thread's piece
 
 // M rows of x times N rows of w; the sums are written to out[i * out_step + j]. With FIRST, w comes from memory: what
 // lies AHEAD is fetched in the order of its addresses, which the memory likes better than the order of its use.

@@ -13,7 +13,7 @@
 namespace axk1 {
 namespace {
 
-constexpr int64_t AHEAD = 8192; // bytes; see avx512.cpp
+constexpr int64_t AHEAD = 4096; // bytes; see avx512.cpp
 
 template <int BITS> struct Codes; // a block's codes as bytes in the order of the activations
 
