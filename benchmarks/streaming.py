@@ -198,7 +198,7 @@ def arguments() -> argparse.Namespace:
 def slots_in(folder: CheckpointFolder, memory: str) -> tuple[Footprint, int]:
     footprint = NativeBackend.footprint(folder, MOST_TOKENS, 1)
     cells = NativeBackend.cache_format(folder)
-    cache = cache_of(folder.config, BLOCK, 1, cells, footprint.scratch_per_position)
+    cache = cache_of(folder.config, BLOCK, folder.config.max_position_embeddings, cells, footprint.scratch_per_position)
     plan = planned(bytes_of(memory), footprint, cache)
     if plan.expert_bytes is None:
         raise SystemExit(f"all weights fit into {memory}: nothing to measure")

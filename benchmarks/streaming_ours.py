@@ -38,7 +38,9 @@ def opened(folder: CheckpointFolder, memory: str, tokens: int, read_ahead: bool)
     footprint = NativeBackend.footprint(folder, MOST_TOKENS, 1)
     cells = NativeBackend.cache_format(folder)
     plan = planned(
-        bytes_of(memory), footprint, cache_of(folder.config, BLOCK, 1, cells, footprint.scratch_per_position)
+        bytes_of(memory),
+        footprint,
+        cache_of(folder.config, BLOCK, folder.config.max_position_embeddings, cells, footprint.scratch_per_position),
     )
     return NativeBackend(folder, plan.blocks, BLOCK, expert_bytes=plan.expert_bytes, read_ahead=read_ahead)
 
