@@ -55,8 +55,9 @@ sanitize: $(STAMP)
 	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 $(call loaded_first,libasan.so) $(CHECKED) -s $(CHECKED_TESTS)
 	$(CHECKED) -m slow -k sanitizer tests/engine/test_leaks.py
 
+# Threads of torch and NumPy are not built with the checks and would be suspected: they have one each.
 sanitize-threads: $(STAMP)
-	AXK1_CXXFLAGS="-fsanitize=thread -g -O1" TSAN_OPTIONS=exitcode=66 $(call loaded_first,libtsan.so) \
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 AXK1_CXXFLAGS="-fsanitize=thread -g -O1" TSAN_OPTIONS=exitcode=66 $(call loaded_first,libtsan.so) \
 	  $(CHECKED) -s tests/contracts/test_engine_backend.py tests/engine/test_native.py tests/engine/test_quantised.py
 
 # Broken checkpoint folders against both back ends; failures are kept in runs/fuzz.
