@@ -32,8 +32,8 @@ static void decode_row(const axk1_matrix &w, int64_t i, bf16 *out) {
 
 // Memory that is read whole for every token: in huge pages where it has any.
 static bf16 *in_huge_pages(bf16 *memory, int64_t n) {
-    constexpr uintptr_t PAGE = 2 << 20;
-    uintptr_t first = (uintptr_t(memory) + PAGE - 1) / PAGE * PAGE, last = uintptr_t(memory + n) / PAGE * PAGE;
+    constexpr uintptr_t HUGE_PAGE = 2 << 20;
+    uintptr_t first = (uintptr_t(memory) + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE, last = uintptr_t(memory + n) / HUGE_PAGE * HUGE_PAGE;
     if (first < last) madvise(reinterpret_cast<void *>(first), last - first, MADV_HUGEPAGE);
     return memory;
 }
