@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import get_args
 
@@ -52,7 +52,7 @@ def add_engine_options(parser: argparse.ArgumentParser, say: Words) -> None:
 
 def engine_options(options: argparse.Namespace) -> EngineOptions:
     """What the user said."""
-    return EngineOptions(options.memory, options.threads, options.backend, options.speculation, options.cache)
+    return EngineOptions(**{one.name: getattr(options, one.name) for one in fields(EngineOptions)})
 
 
 def open_engine(folder: Path, options: EngineOptions | None = None) -> Engine:

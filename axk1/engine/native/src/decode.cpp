@@ -24,9 +24,7 @@ static void decode_row(const axk1_matrix &w, int64_t i, bf16 *out) {
     IntMatrix integer = integers(w);
     int64_t group = std::min<int64_t>(integer.group, w.in);
     for (int64_t g = 0, at = i * integer.groups; g < integer.groups; g++, at++) {
-        float scale = integer.wide_scale ? static_cast<const float *>(w.scale)[at] : from_bf16(static_cast<const bf16 *>(w.scale)[at]);
-        int zero = w.zero ? w.zero[at] : w.format == AXK1_INT4 ? 8 : 128;
-        decode_group(w, integer.codes + i * integer.row_bytes, g * group, (g + 1) * group, scale, zero, out);
+        decode_group(w, integer.codes + i * integer.row_bytes, g * group, (g + 1) * group, scale_at(integer, at), zero_at(integer, at, bits_of(w)), out);
     }
 }
 

@@ -13,17 +13,17 @@ Places::Places(const axk1_batch &batch_, int32_t block_size_) : batch(batch_), b
         }
 }
 
-static float decoded(const IntMatrix &m, int bits, int64_t row, int64_t column) {
+static float decoded(const axk1_matrix &w, int64_t row, int64_t column) {
+    const IntMatrix m = integers(w);
     int64_t at = row * m.groups + (m.groups == 1 ? 0 : column / m.group);
     const uint8_t *codes = m.codes + row * m.row_bytes;
-    int code = bits == 8 ? codes[column] : codes[column / 2] >> (column % 2 * 4) & 15;
-    float scale = m.wide_scale ? static_cast<const float *>(m.scale)[at] : from_bf16(static_cast<const bf16 *>(m.scale)[at]);
-    return float(code - (m.zero ? m.zero[at] : 1 << (bits - 1))) * scale;
+    int code = bits_of(w) == 8 ? codes[column] : codes[column / 2] >> (column % 2 * 4) & 15;
+    return float(code - zero_at(m, at, bits_of(w))) * scale_at(m, at);
 }
 
 void look_up(const axk1_matrix &w, int64_t row, float *out) {
     for (int64_t i = 0, at = row * w.in; i < w.in; i++, at++)
-        out[i] = is_integer(w)           ? decoded(integers(w), bits_of(form(w)), row, i)
+        out[i] = is_integer(w)           ? decoded(w, row, i)
                  : w.format == AXK1_F32 ? static_cast<const float *>(w.data)[at]
                  : w.format == AXK1_F16 ? from_f16(static_cast<const f16 *>(w.data)[at])
                                         : from_bf16(static_cast<const bf16 *>(w.data)[at]);

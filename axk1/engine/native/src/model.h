@@ -73,10 +73,11 @@ inline bool is_integer(const axk1_matrix &w) { return w.format == AXK1_INT4 || w
 // The form of activations that an integer matrix multiplies: by its bits, and by the columns of a step of its panels.
 inline int form(const axk1_matrix &w) { return (w.format == AXK1_INT8 ? 2 : 0) + (w.group == 32 ? 0 : 1); }
 inline int bits_of(int form) { return form & 2 ? 8 : 4; }
+inline int bits_of(const axk1_matrix &w) { return bits_of(form(w)); } // of an integer matrix
 inline int64_t step_of(int form) { return form & 1 ? 64 : 32; }
 
 inline IntMatrix integers(const axk1_matrix &w) {
-    int bits = w.format == AXK1_INT4 ? 4 : 8;
+    int bits = bits_of(w);
     bool whole = w.group >= w.in; // one scale a row: never another one, however long the padding
     int64_t group = whole ? int64_t(1) << 40 : w.group;
     return {static_cast<const uint8_t *>(w.data), w.scale, w.zero, (int64_t(w.in) * bits + 31) / 32 * 4, w.in, group, whole ? 1 : w.in / w.group, w.scale_format == AXK1_F32};

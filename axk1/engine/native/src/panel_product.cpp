@@ -9,7 +9,7 @@ namespace {
 
 constexpr int64_t COLUMNS = 1024; // at a time: so many of a panel stay in the second cache
 
-int bits(const axk1_matrix &w) { return w.format == AXK1_INT4 ? 4 : w.format == AXK1_INT8 ? 8 : 16; }
+int bits(const axk1_matrix &w) { return is_integer(w) ? bits_of(w) : 16; }
 
 // Columns [first, first + count) of rows [row, row + n) of a matrix.
 class Panel {
@@ -39,9 +39,9 @@ class Panel {
         for (int64_t j = 0; j < n; j++)
             for (int64_t s = 0; s < all; s++) {
                 int64_t from = (row + j) * m.groups + (m.groups == 1 ? 0 : (first + s * step) / m.group);
-                float scale = m.wide_scale ? static_cast<const float *>(m.scale)[from] : from_bf16(static_cast<const bf16 *>(m.scale)[from]);
+                float scale = scale_at(m, from);
                 values_[s * 2 * PANEL + j] = scale;
-                values_[(s * 2 + 1) * PANEL + j] = scale * (m.zero ? float(m.zero[from]) : bits(w) == 4 ? 8.0f : 128.0f);
+                values_[(s * 2 + 1) * PANEL + j] = scale * float(zero_at(m, from, bits(w)));
             }
         scales_ = {values_.data(), values_.data() + PANEL, m.groups == 1 ? 0 : 2 * PANEL, step};
     }

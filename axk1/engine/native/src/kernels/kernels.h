@@ -86,4 +86,8 @@ static inline float from_f16(f16 x) {
     return u.value;
 }
 
+// The scale and the zero point at a place of their tables.
+static inline float scale_at(const IntMatrix &w, int64_t at) { return w.wide_scale ? static_cast<const float *>(w.scale)[at] : from_bf16(static_cast<const bf16 *>(w.scale)[at]); }
+static inline int32_t zero_at(const IntMatrix &w, int64_t at, int bits) { return w.zero ? w.zero[at] : 1 << (bits - 1); }
+
 } // namespace axk1

@@ -27,8 +27,6 @@ void mix(const float *p, int64_t p_step, int64_t m, const C *c, int64_t c_step, 
             for (int64_t j = 0; j < l; j++) out[i * out_step + j] += p[i * p_step + t] * of_c(c[t * c_step + j]);
 }
 
-float scale_of(const IntMatrix &w, int64_t at) { return w.wide_scale ? static_cast<const float *>(w.scale)[at] : from_bf16(static_cast<const bf16 *>(w.scale)[at]); }
-
 template <int BITS> void int_dots(const IntRow *x, int64_t m, const IntMatrix &w, int64_t row, int64_t n, float *out, int64_t out_step) {
     const int64_t wide = block_columns(BITS), lane = wide / 16;
     for (int64_t i = 0; i < m; i++)
@@ -38,9 +36,9 @@ template <int BITS> void int_dots(const IntRow *x, int64_t m, const IntMatrix &w
             for (int64_t column = 0; column < w.columns; column++) {
                 int64_t at = (row + j) * w.groups + column / w.group, within = column % wide;
                 int32_t code = BITS == 8 ? codes[column] : codes[column / 2] >> (column % 2 * 4) & 15;
-                int32_t zero = w.zero ? w.zero[at] : 1 << (BITS - 1);
+                int32_t zero = zero_at(w, at, BITS);
                 int32_t value = x[i].value[column - within + (BITS == 4 ? within / 2 + within % 2 * 64 : within)];
-                total += float((code - zero) * value) * scale_of(w, at) * x[i].scale[column / wide * 16 + within / lane];
+                total += float((code - zero) * value) * scale_at(w, at) * x[i].scale[column / wide * 16 + within / lane];
             }
             out[i * out_step + j] = total;
         }
