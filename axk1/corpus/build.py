@@ -29,8 +29,8 @@ from axk1.corpus.mix import mixed
 from axk1.corpus.narrative import narratives
 from axk1.corpus.source import Source, files_of
 from axk1.corpus.split import Part, part_of
+from axk1.corpus.steps import StepEntry, make_step, step_name
 from axk1.corpus.streams import CorpusError
-from axk1.registry import load
 from axk1.runs import whole_folder, write_whole
 
 __all__ = ["CorpusConfig", "CorpusReport", "Curriculum", "Progress", "SourceReport", "build"]
@@ -74,7 +74,7 @@ class CorpusConfig:
     seed: int = 0
     validation_fraction: float = 0.01  # of the documents of each source; of the curriculum so many more, held-out side
     total_bytes: int | None = None  # what the sources' shares are shares of
-    steps: tuple[str, ...] = ("newlines", "nfc", "drop_empty", "exact_dedup")
+    steps: tuple[StepEntry, ...] = ("newlines", "nfc", "drop_empty", "exact_dedup")
     sources: tuple[Source, ...] = ()
     curriculum: Curriculum = Curriculum()
 
@@ -135,7 +135,7 @@ def build(config: CorpusConfig, folder: Path, progress: Progress = silent) -> Co
 
 
 def _write_documents(config: CorpusConfig, folder: Path, progress: Progress) -> tuple[SourceReport, ...]:
-    steps = [(name, load("corpus_step", name)()) for name in config.steps]
+    steps = [(step_name(entry), make_step(entry)) for entry in config.steps]
     with ExitStack() as files:
         train, validation, rejects = (
             files.enter_context(JsonLines(folder / f"{name}.jsonl.zst")) for name in ("train", "validation", "rejects")
@@ -192,7 +192,7 @@ class _Mill:
             if count % _PROGRESS_EVERY == 0:
                 self._progress(name, count)
             for _ in range(repeat if part == "train" else 1):
-                self._files[part].write({"text": document.text, "id": document.id, "source": document.source})
+                self._files[part].write(document.to_json())
             amounts[part] += Amount.of(document.text)
         self._progress(name, amounts["train"].documents + amounts["validation"].documents)
         return amounts["train"], amounts["validation"]

@@ -3,28 +3,36 @@
 import mmap
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from hashlib import blake2b
 
 from axk1.corpus.documents import Document, Reject
 
-__all__ = ["DigestSet", "ExactDedup"]
+__all__ = ["DigestSet", "ExactDedup", "ExactDedupSettings"]
 
 _DIGEST = 16
 _EMPTY = bytes(_DIGEST)
 _FIRST_SLOTS = 1 << 16
 
 
+@dataclass(frozen=True)
+class ExactDedupSettings:
+    """memory_bytes: what the table of digests may take in memory before it moves to a temporary file."""
+
+    memory_bytes: int = 1 << 30
+
+
 class ExactDedup:
     """The first document with a text stays, later ones with the very same text go, across all sources of a build.
 
     Memory: 16 bytes a slot, at most two thirds of the slots taken, so 24 to 48 bytes a document (a Python set needs
-    over 100) and half as much again while it grows. Up to `memory_bytes` lie in memory, by default 1 GiB, enough for
-    44 million documents; a larger table moves to a temporary file that the system pages, slower but of no fixed limit.
-    Two different texts among a billion share a digest with probability 2^-69.
+    over 100) and half as much again while it grows. The default of 1 GiB is enough for 44 million documents; a larger
+    table lies in a temporary file that the system pages, slower but of no fixed limit. Two different texts among a
+    billion share a digest with probability 2^-69.
     """
 
-    def __init__(self, memory_bytes: int = 1 << 30) -> None:
-        self._seen = DigestSet(memory_bytes)
+    def __init__(self, settings: ExactDedupSettings = ExactDedupSettings()) -> None:
+        self._seen = DigestSet(settings.memory_bytes)
 
     def __call__(self, documents: Iterator[Document], reject: Reject) -> Iterator[Document]:
         """Drops with the reason "seen before"."""

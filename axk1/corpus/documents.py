@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -12,18 +12,36 @@ import zstandard
 
 from axk1.corpus.streams import CorpusError, lines_of
 
-__all__ = ["CorpusError", "Document", "JsonLines", "Ledger", "Reject", "Step", "read_documents"]
+__all__ = ["CorpusError", "Document", "Fact", "JsonLines", "Ledger", "Metadata", "Reject", "Step", "read_documents"]
 
 _LEVEL = 3  # zstd: 300 MB/s on one core, and levels that take ten times as long save a tenth of the size
 
 
+Fact = str | int | float | bool
+Metadata = Mapping[str, Fact]
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text with where it comes from: `id` is file and line (or row), `source` the name of its source."""
+    """A text with where it comes from: `id` is file and line (or row), `source` the name of its source.
+
+    metadata: what readers and steps found out about it ("license", "url", "language", "quality" …), each a text, a
+    number or a truth value; it travels with the text into the files.
+    """
 
     text: str
     id: str
     source: str
+    metadata: Metadata = field(default_factory=dict)
+
+    def noted(self, **found: Fact) -> "Document":
+        """The same text, with more known about it."""
+        return replace(self, metadata={**self.metadata, **found})
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as a JSON object; without metadata when there is none."""
+        values = {"text": self.text, "id": self.id, "source": self.source}
+        return {**values, "metadata": dict(self.metadata)} if self.metadata else values
 
 
 Reject = Callable[[Document, str], None]
@@ -33,7 +51,8 @@ Reject = Callable[[Document, str], None]
 class Step(Protocol):
     """A plug-in of the kind "corpus_step": documents in, documents out, one at a time and in their order.
 
-    A step is made once per build and called once per source, so what it remembers (digests) holds across sources.
+    A step is made once per build and called once per source, so what it remembers (digests) holds across sources. Its
+    class takes no argument, or one frozen dataclass of settings, all with a default: the recipe's options of the step.
     """
 
     def __call__(self, documents: Iterator[Document], reject: Reject, /) -> Iterator[Document]:
@@ -82,7 +101,7 @@ class Ledger:
         """Count the document under "step: reason" and keep it in the file."""
         why = f"{step}: {reason}"
         self._dropped[why] += 1
-        self._file.write({"why": why, "id": document.id, "source": document.source, "text": document.text})
+        self._file.write({"why": why, **document.to_json()})
 
     def take_counts(self) -> dict[str, int]:
         """The counts since the last call, most frequent first."""
@@ -98,4 +117,4 @@ def read_documents(path: Path) -> Iterator[Document]:
     """
     for line in lines_of(path):
         values = json.loads(line.data)
-        yield Document(values["text"], values["id"], values["source"])
+        yield Document(values["text"], values["id"], values["source"], values.get("metadata", {}))

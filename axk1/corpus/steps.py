@@ -1,0 +1,41 @@
+"""Steps by name, with the options that a recipe gives them.
+
+steps = ["newlines", "nfc", { name = "exact_dedup", memory_bytes = 4_000_000_000 }]
+"""
+
+from collections.abc import Mapping
+from inspect import signature
+from typing import Any, cast, get_type_hints
+
+from axk1.config import ConfigError, from_mapping
+from axk1.corpus.documents import Step
+from axk1.registry import load
+
+__all__ = ["StepEntry", "make_step", "step_name"]
+
+StepEntry = str | Mapping[str, Any]
+"""The name of a plug-in of the kind "corpus_step", or a table with its `name` and options."""
+
+
+def step_name(entry: StepEntry) -> str:
+    """The name of the plug-in. ConfigError for a table without one."""
+    name = entry if isinstance(entry, str) else entry.get("name")
+    if not isinstance(name, str):
+        raise ConfigError(
+            f'steps: a table needs a name, as in {{ name = "exact_dedup" }}; found {dict(cast(Any, entry))}'
+        )
+    return name
+
+
+def make_step(entry: StepEntry) -> Step:
+    """The step, made with its options. ValueError for an unknown step, ConfigError for an unknown or wrong option."""
+    name = step_name(entry)
+    make = load("corpus_step", name)
+    options = {} if isinstance(entry, str) else {key: value for key, value in entry.items() if key != "name"}
+    if not options:
+        return cast(Step, make())
+    parameters = list(signature(make).parameters)
+    if not parameters:
+        raise ConfigError(f"step {name}: it has no options, found {', '.join(options)}")
+    settings = get_type_hints(make.__init__)[parameters[0]]
+    return cast(Step, make(from_mapping(options, settings, f"step {name}")))
