@@ -57,7 +57,7 @@ def theirs(model: AXK1ForCausalLM, data: list[Tensor]) -> list[float]:
 
 
 def ours(model: Transformer, data: list[Tensor]) -> list[float]:
-    model.cast(parameter_dtype("auto"))
+    model.cast(parameter_dtype("auto", torch.device("cpu")))
     optimizer = registry.load("optimizer", "adamw")(dict(model.named_parameters()), settings())
     losses = []
     for rows in data:
@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
-    prepare_process()
+    prepare_process(torch.device("cpu"))
     config = preset(options.preset)
     torch.manual_seed(0)
     model = Transformer(config, FusedOperators())

@@ -29,11 +29,11 @@ def same_active_dense(config: ModelConfig) -> ModelConfig:
 
 
 def main(kind: str, name: str) -> None:
-    prepare_process()
+    prepare_process(torch.device("cpu"))
     torch.manual_seed(0)
     config = preset(name) if kind == "sparse" else same_active_dense(preset(name))
     model = Transformer(config, FusedOperators())
-    model.cast(parameter_dtype("auto"))
+    model.cast(parameter_dtype("auto", torch.device("cpu")))
     optimizer = registry.load("optimizer", "adamw")(dict(model.named_parameters()), OptimizerConfig())
     rows = torch.randint(0, config.vocab_size, (BATCH[name], SEQ_LEN + 1))
     tokens_BT, targets_BT = rows[:, :-1].contiguous(), rows[:, 1:].contiguous()

@@ -10,7 +10,6 @@ from rich.console import Console
 
 from axk1.cli.recipe import Recipe
 from axk1.cli.words import Words
-from axk1.model.operators import Operators
 from axk1.runs import Run
 from axk1.train.fit import Screen
 
@@ -25,7 +24,6 @@ class Job:
     run: Run
     say: Words
     console: Console
-    operators: Operators
 
     @property
     def screen(self) -> Screen:

@@ -8,6 +8,7 @@ import torch
 
 from axk1.chat import template
 from axk1.cli.job import Job
+from axk1.cli.machine import operators
 from axk1.cli.prepare import VALIDATION
 from axk1.data.evaluation import Evaluation
 from axk1.data.shards import TokenShards
@@ -27,7 +28,8 @@ def make_base(job: Job) -> Mapping[str, Any]:
     """pretrain/: metrics, resume points, plots; base/: the pre-trained model, in the format it was trained in."""
     config = job.recipe.pretrain
     validate = _validation(job, config.training)
-    trained = pretrain(config, job.folder("data") / "pretrain", job.run, job.screen, validate, job.operators)
+    made = operators(config.training.device, job.say, job.console)
+    trained = pretrain(config, job.folder("data") / "pretrain", job.run, job.screen, validate, made)
     _export(job, trained, "base", None)
     return asdict(trained.summary)
 
@@ -37,7 +39,8 @@ def make_chat_model(job: Job) -> Mapping[str, Any]:
     config = job.recipe.sft
     assert config is not None  # the stage is left out without it
     validate = _validation(job, config.training)
-    trained = sft(config, job.folder("data") / "sft", job.folder("base"), job.run, job.screen, validate, job.operators)
+    made = operators(config.training.device, job.say, job.console)
+    trained = sft(config, job.folder("data") / "sft", job.folder("base"), job.run, job.screen, validate, made)
     _export(job, trained, "model", torch.bfloat16)
     return asdict(trained.summary)
 

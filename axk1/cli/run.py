@@ -8,12 +8,12 @@ from pathlib import Path
 
 from axk1.cli import screen
 from axk1.cli.job import Job, Stage
-from axk1.cli.machine import operators
 from axk1.cli.recipe import Recipe, load_recipe
 from axk1.cli.stages import STAGES
 from axk1.cli.words import Words
 from axk1.config import to_mapping
 from axk1.runs import Run
+from axk1.train.device import device_for
 
 __all__ = ["run"]
 
@@ -26,6 +26,8 @@ def run(argv: list[str], say: Words) -> int:
     if options.dry_run:
         print(json.dumps(_settings(recipe), ensure_ascii=False, indent=1))
         return 0
+    for training in [recipe.pretrain.training] + ([recipe.sft.training] if recipe.sft else []):
+        device_for(training.device)  # a GPU that is not there is found out now, not after the corpus
     folder = options.out or Path("runs") / recipe.name
     try:
         _run(recipe, stages, folder, say)
@@ -82,11 +84,19 @@ def _settings(recipe: Recipe) -> dict[str, object]:
     return {stage.name: settings[stage.name] for stage in STAGES if stage.name not in left_out}
 
 
+def _recorded(recipe: Recipe) -> dict[str, object]:
+    """The settings without the devices: a run that began on one may go on on another."""
+    settings = json.loads(json.dumps(_settings(recipe)))
+    for stage in settings.values():
+        stage.get("training", {}).pop("device", None)
+    return settings  # type: ignore[no-any-return]
+
+
 def _run(recipe: Recipe, stages: list[Stage], folder: Path, say: Words) -> None:
     console = screen.console()
-    folder_of_run = Run.open(folder, _settings(recipe), recipe.pretrain.training.seed)
+    folder_of_run = Run.open(folder, _recorded(recipe), recipe.pretrain.training.seed)
     try:
-        job = Job(recipe, folder_of_run, say, console, operators(say, console))
+        job = Job(recipe, folder_of_run, say, console)
         for number, stage in enumerate(stages, start=1):
             _one(stage, job, f"[{number}/{len(stages)}]")
     finally:

@@ -38,6 +38,11 @@ class Batch:
     targets_BT: Tensor  # int64
     documents_BT: Tensor | None  # int32, never falling along a row but for PADDING at its end; None without masks
 
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch there."""
+        documents = None if self.documents_BT is None else self.documents_BT.to(device)
+        return Batch(self.tokens_BT.to(device), self.targets_BT.to(device), documents)
+
 
 @dataclass(frozen=True)
 class LoaderState:

@@ -29,7 +29,7 @@ def kind(tensor: Tensor) -> int:
 
 def pointer(tensor: Tensor | None) -> ctypes.c_void_p:
     """Address of a contiguous tensor's first element (NULL for None)."""
-    assert tensor is None or tensor.is_contiguous()
+    assert tensor is None or (tensor.is_contiguous() and tensor.device.type == "cpu")
     return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
 
 

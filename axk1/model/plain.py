@@ -40,13 +40,7 @@ class PlainOperators:
         scale: float,
         documents_BT: Tensor | None,
     ) -> Tensor:
-        heads, rope = q_BTHQ.shape[2], k_rope_BTR.shape[2]
-        nope = q_BTHQ.shape[3] - rope
-        q_nope_BHTO, q_rope_BHTR = q_BTHQ.transpose(1, 2).tensor_split([nope], dim=-1)
-        k_nope_BHTO, v_BHTV = kv_BTHC.transpose(1, 2).tensor_split([nope], dim=-1)
-        k_rope_BHTR = rotate(k_rope_BTR, cos_TP, sin_TP).unsqueeze(1).expand(-1, heads, -1, -1)
-        q_BHTQ = torch.cat((q_nope_BHTO, rotate(q_rope_BHTR, cos_TP, sin_TP)), dim=-1)
-        k_BHTQ = torch.cat((k_nope_BHTO, k_rope_BHTR), dim=-1)
+        q_BHTQ, k_BHTQ, v_BHTV = rotated_heads(q_BTHQ, kv_BTHC, k_rope_BTR, cos_TP, sin_TP)
         mask = None if documents_BT is None else document_mask(documents_BT)
         mixed_BHTV = functional.scaled_dot_product_attention(
             q_BHTQ, k_BHTQ, v_BHTV, attn_mask=mask, is_causal=mask is None, scale=scale
@@ -76,8 +70,21 @@ class PlainOperators:
             torch.split(hidden_ND, CHUNK_ROWS), torch.split(targets_N, CHUNK_ROWS), strict=True
         ):
             # recomputed in the backward pass, so that the logits of one chunk are all that ever exists
-            total = total + checkpoint(_chunk_loss, rows_ND, head_WD, targets, use_reentrant=False)
+            total = total + checkpoint(chunk_loss, rows_ND, head_WD, targets, use_reentrant=False)
         return total
+
+
+def rotated_heads(
+    q_BTHQ: Tensor, kv_BTHC: Tensor, k_rope_BTR: Tensor, cos_TP: Tensor, sin_TP: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries and keys [B, H, T, Q], turned to their positions, and values [B, H, T, V]."""
+    heads, rope = q_BTHQ.shape[2], k_rope_BTR.shape[2]
+    nope = q_BTHQ.shape[3] - rope
+    q_nope_BHTO, q_rope_BHTR = q_BTHQ.transpose(1, 2).tensor_split([nope], dim=-1)
+    k_nope_BHTO, v_BHTV = kv_BTHC.transpose(1, 2).tensor_split([nope], dim=-1)
+    k_rope_BHTR = rotate(k_rope_BTR, cos_TP, sin_TP).unsqueeze(1).expand(-1, heads, -1, -1)
+    q_BHTQ = torch.cat((q_nope_BHTO, rotate(q_rope_BHTR, cos_TP, sin_TP)), dim=-1)
+    return q_BHTQ, torch.cat((k_nope_BHTO, k_rope_BHTR), dim=-1), v_BHTV
 
 
 def document_mask(documents_BT: Tensor) -> Tensor:
@@ -86,6 +93,7 @@ def document_mask(documents_BT: Tensor) -> Tensor:
     return same_BTT.tril().unsqueeze(1)
 
 
-def _chunk_loss(hidden_ND: Tensor, head_WD: Tensor, targets_N: Tensor) -> Tensor:
+def chunk_loss(hidden_ND: Tensor, head_WD: Tensor, targets_N: Tensor) -> Tensor:
+    """Sum over targets != -100 of -log softmax(head hidden)[target], with all its logits in memory."""
     logits_NW = functional.linear(hidden_ND, head_WD).float()
     return functional.cross_entropy(logits_NW, targets_N, ignore_index=IGNORED, reduction="sum")

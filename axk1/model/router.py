@@ -62,8 +62,10 @@ def load(route: RouterOutput, real_BT: Tensor) -> Tensor:
 
     `real_BT` is false for padding; columns beyond the route's own (an MTP layer runs on fewer) are not looked at.
     """
-    chosen_MK = route.chosen_NK[_of_route(route, real_BT).flatten()]
-    return chosen_MK.flatten().bincount(minlength=route.scores_NE.shape[1])
+    real_N1 = _of_route(route, real_BT).reshape(-1, 1).long()
+    # neither a boolean index nor bincount: both ask an accelerator for a size before they go on
+    count_E = real_N1.new_zeros(route.scores_NE.shape[1])
+    return count_E.scatter_add_(0, route.chosen_NK.flatten(), real_N1.expand_as(route.chosen_NK).flatten())
 
 
 def balance_loss(route: RouterOutput, real_BT: Tensor) -> Tensor:

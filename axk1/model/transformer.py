@@ -104,6 +104,11 @@ class Transformer(nn.Module):
         return self.model.embed_tokens.weight.dtype
 
     @property
+    def device(self) -> torch.device:
+        """Where the weights lie, and so where tokens must be."""
+        return self.model.embed_tokens.weight.device
+
+    @property
     def blocks(self) -> list[Block]:
         """The layers of the model itself, without MTP layers."""
         return [layer for layer in self.model.layers if isinstance(layer, Block) and not isinstance(layer, MTPLayer)]

@@ -17,6 +17,7 @@ from axk1.model.folder import load
 from axk1.model.operators import Operators
 from axk1.runs import Run
 from axk1.train.architecture import ModelChoice, require_fit, require_same
+from axk1.train.device import device_for
 from axk1.train.fit import Screen, Trained, fit
 from axk1.train.loop import Validate
 from axk1.train.precision import prepare_process
@@ -54,7 +55,7 @@ def sft(
     not fit the model, or `start` is of another architecture than `config.model`; else as Trainer.run.
     """
     training = config.training
-    prepare_process(training.threads)
+    prepare_process(device_for(training.device), training.threads)
     shards = TokenShards.open(data_folder)
     if not shards.summary.loss_mask:
         raise ValueError(f"{data_folder} has no loss masks: fine-tuning learns from conversations, not from plain text")

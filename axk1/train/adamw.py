@@ -13,7 +13,7 @@ from torch import Tensor
 from axk1.model import native
 from axk1.train import native_update
 from axk1.train.native_update import AdamWStep
-from axk1.train.optimizer import PIECE, OptimizerConfig, global_norm, master_of, restore
+from axk1.train.optimizer import PIECE, OptimizerConfig, global_norm, master_of, on_cpu, restore
 
 __all__ = ["AdamW", "update"]
 
@@ -28,7 +28,7 @@ class AdamW:
         self._exp_avg = {name: torch.zeros_like(master) for name, master in self._master.items()}
         self._exp_avg_sq = {name: torch.zeros_like(master) for name, master in self._master.items()}
         self._step = torch.zeros((), dtype=torch.int64)
-        self._update = native_update.update if native.available() else update
+        self._update = native_update.update if on_cpu(self._parameters.values()) and native.available() else update
 
     def grad_norm(self) -> float:
         return global_norm(p.grad for p in self._parameters.values() if p.grad is not None)
@@ -77,8 +77,9 @@ def update(
     `grad` is read only. `param` gets the rounded master, unless it is the master (fp32: the same memory).
     """
     rounds = param.data_ptr() != master.data_ptr()
+    piece = PIECE if param.device.type == "cpu" else param.numel()  # elsewhere there is no cache to stay in
     root_correction, step_size = math.sqrt(settings.correction2), settings.lr / settings.correction1
-    pieces = (torch.split(tensor, PIECE) for tensor in (master, exp_avg, exp_avg_sq, grad, param))
+    pieces = (torch.split(tensor, piece) for tensor in (master, exp_avg, exp_avg_sq, grad, param))
     for master_P, average_P, square_P, grad_P, param_P in zip(*pieces, strict=True):
         exact_P = grad_P.float() * settings.grad_scale
         master_P.mul_(1 - settings.lr * settings.weight_decay)

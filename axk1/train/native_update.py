@@ -105,7 +105,8 @@ class MuonStep:
 def takes(stack: MuonStack) -> bool:
     """Whether `muon` can step these matrices here: bf16 of even sizes, and a CPU with the instruction."""
     even = stack.shape[1] % 2 == 0 and stack.shape[2] % 2 == 0
-    return stack.parameter.dtype == torch.bfloat16 and even and native.available() and load().axk1_has_muon() == 1
+    here = stack.parameter.dtype == torch.bfloat16 and stack.parameter.device.type == "cpu"
+    return here and even and native.available() and load().axk1_has_muon() == 1
 
 
 def muon(stacks: Sequence[MuonStack], step: MuonStep) -> None:

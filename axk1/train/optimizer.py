@@ -15,7 +15,7 @@ from torch import Tensor
 from axk1.model import native
 from axk1.train import native_update
 
-__all__ = ["Optimizer", "OptimizerConfig", "global_norm", "master_of", "restore"]
+__all__ = ["Optimizer", "OptimizerConfig", "global_norm", "master_of", "on_cpu", "restore"]
 
 # Pieces of this many numbers stay in the second-level cache between two passes.
 PIECE = 1 << 17
@@ -61,6 +61,11 @@ def master_of(parameter: Tensor) -> Tensor:
 def global_norm(gradients: Iterable[Tensor]) -> float:
     """The Euclidean norm over all tensors. Read piece by piece in fp32 and summed in double: a whole bf16 tensor in
     one reduction would be converted in memory first, and loses digits in its long fp32 sum."""
+    gradients = list(gradients)
+    if not on_cpu(gradients):
+        # one number crosses to the host; torch's norms of bf16 tensors add up in fp32
+        norms = torch.stack(torch._foreach_norm([gradient.float() for gradient in gradients]))
+        return float(torch.linalg.vector_norm(norms.double()))
     if native.available():
         return native_update.global_norm(gradients)
     total = 0.0
@@ -69,6 +74,11 @@ def global_norm(gradients: Iterable[Tensor]) -> float:
             exact_P = piece_P.float()
             total += float(torch.dot(exact_P, exact_P))
     return math.sqrt(total)
+
+
+def on_cpu(tensors: Iterable[Tensor]) -> bool:
+    """Whether the C kernels can read them all."""
+    return all(tensor.device.type == "cpu" for tensor in tensors)
 
 
 @torch.no_grad()

@@ -13,6 +13,7 @@ from axk1.model.operators import Operators
 from axk1.model.transformer import Transformer
 from axk1.runs import Run
 from axk1.train.architecture import ModelChoice, require_fit, require_same
+from axk1.train.device import device_for
 from axk1.train.fit import Screen, Trained, fit
 from axk1.train.loop import Validate
 from axk1.train.precision import prepare_process
@@ -43,7 +44,7 @@ def pretrain(
     ValueError if shards, row length or the starting checkpoint do not fit the model; else as Trainer.run.
     """
     training = config.training
-    prepare_process(training.threads)
+    prepare_process(device_for(training.device), training.threads)
     shards = TokenShards.open(data_folder)
     require_fit(config.model.config(), shards.summary.vocab_size, training.seq_len)
     loader = Loader(shards, training.seq_len, training.batch_size, training.seed, "stream")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from axk1.train.device import Device
 from axk1.train.optimizer import OptimizerConfig
 from axk1.train.precision import Precision
 from axk1.train.schedule import Schedule
@@ -27,6 +28,7 @@ class TrainingConfig:
     balance_loss: float = 1e-4  # weight of the sequence-wise balance loss
     mtp_weight: float = 0.0  # weight of the multi-token prediction loss
     seed: int = 0
+    device: Device = "auto"  # a GPU where torch finds one, else the CPU
     precision: Precision = "auto"
     recompute: bool = False  # run blocks again in the backward pass instead of keeping what they computed
     threads: int | None = None  # torch's choice when absent

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
+import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from axk1.runs import whole_folder, write_whole
 
-__all__ = ["load", "newest", "save"]
+__all__ = ["dtype_of", "load", "newest", "save"]
 
 _TENSORS, _VALUES = "state.safetensors", "state.json"
 _KEPT = 2
@@ -40,6 +41,16 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         values: dict[str, Any] = json.loads((path / _VALUES).read_text(encoding="utf-8"))
         return load_file(path / _TENSORS), values
     except (SafetensorError, ValueError, FileNotFoundError) as error:
+        raise ValueError(f"{path} is damaged ({error}); remove it to go on from the resume point before it") from error
+
+
+def dtype_of(path: Path, name: str) -> torch.dtype:
+    """The format of one tensor of a resume point, without reading the others. ValueError if the file is damaged."""
+    try:
+        with safe_open(path / _TENSORS, framework="pt") as file:
+            dtype: torch.dtype = file.get_tensor(name).dtype
+            return dtype
+    except (SafetensorError, FileNotFoundError) as error:
         raise ValueError(f"{path} is damaged ({error}); remove it to go on from the resume point before it") from error
 
 

@@ -59,7 +59,7 @@ def take_step(
         mtp=_mean([float(one.mtp) for one in losses], weights),
         targets=sum(one.tokens for one in losses),
         grad_norm=grad_norm,
-        load_LE=load_LE,
+        load_LE=load_LE.cpu(),
         verdict=verdict,
     )
 
@@ -71,6 +71,7 @@ def _weights(batches: Sequence[Batch]) -> list[float]:
 
 
 def _accumulate(model: Transformer, batch: Batch, weight: float, config: TrainingConfig) -> Losses:
+    batch = batch.to(model.device)
     losses = model.loss(
         batch.tokens_BT,
         batch.targets_BT,

@@ -15,7 +15,7 @@ __all__ = ["bits_per_byte", "validation"]
 def bits_per_byte(model: Transformer, evaluation: Evaluation) -> float:
     """The loss summed over every token of the texts, in bits, over their bytes of UTF-8."""
     nats = 0.0
-    for batch in evaluation:
+    for batch in (one.to(model.device) for one in evaluation):
         losses = model.loss(batch.tokens_BT, batch.targets_BT, batch.documents_BT)
         nats += float(losses.cross_entropy) * losses.tokens
     return nats / math.log(2) / evaluation.text_bytes

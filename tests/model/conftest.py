@@ -10,6 +10,7 @@ import torch
 from axk1.arch import ModelConfig
 from axk1.model import Operators, PlainOperators, Transformer
 from axk1.model.fused import FusedOperators
+from axk1.model.grouped import GroupedOperators
 from axk1.native import NativeUnavailableError
 from tiny_models import tiny_config, tiny_model
 
@@ -17,11 +18,13 @@ MakeConfig = Callable[..., ModelConfig]
 MakeModel = Callable[..., Transformer]
 
 
-@pytest.fixture(params=["plain", "fused"])
+@pytest.fixture(params=["plain", "fused", "grouped"])
 def operators(request: pytest.FixtureRequest) -> Operators:
-    """Both sets in turn; the fused one where a C compiler is."""
+    """Each set in turn; the fused one where a C compiler is."""
     if request.param == "plain":
         return PlainOperators()
+    if request.param == "grouped":
+        return GroupedOperators()
     try:
         return FusedOperators()
     except NativeUnavailableError as reason:
