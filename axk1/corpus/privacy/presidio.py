@@ -1,0 +1,55 @@
+"""Microsoft Presidio's pattern recognisers behind our protocol: recognizers = ["rules", "presidio"].
+
+Only recognisers that need no language model are used: the Korean ones, e-mail, card, IP and phone. Presidio's engine
+would load a spaCy model; it is left out.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from presidio_analyzer.predefined_recognizers import (
+    CreditCardRecognizer,
+    EmailRecognizer,
+    IpRecognizer,
+    KrBrnRecognizer,
+    KrDriverLicenseRecognizer,
+    KrFrnRecognizer,
+    KrPassportRecognizer,
+    KrRrnRecognizer,
+    PhoneRecognizer,
+)
+
+from axk1.corpus.privacy.finding import Finding
+
+__all__ = ["Presidio"]
+
+_KINDS = {
+    "KR_RRN": "rrn",
+    "KR_FRN": "frn",
+    "KR_BRN": "business_number",
+    "KR_DRIVER_LICENSE": "driver_licence",
+    "KR_PASSPORT": "passport",
+    "CREDIT_CARD": "card",
+    "EMAIL_ADDRESS": "email",
+    "IP_ADDRESS": "ip",
+    "PHONE_NUMBER": "phone",
+}
+
+
+class Presidio:
+    """threshold: findings that Presidio is less sure of are left out; a bare passport pattern has 0.05, a right
+    checksum 1."""
+
+    def __init__(self, *, threshold: float = 0.4) -> None:
+        self._threshold = threshold
+        korean = (KrRrnRecognizer, KrFrnRecognizer, KrBrnRecognizer, KrDriverLicenseRecognizer, KrPassportRecognizer)
+        others = (CreditCardRecognizer, EmailRecognizer, IpRecognizer)
+        self._recognisers: list[Any] = [make(supported_language="ko") for make in (*korean, *others)]
+        self._recognisers.append(PhoneRecognizer(supported_language="ko", supported_regions=("KR",)))
+
+    def __call__(self, text: str) -> Iterator[Finding]:
+        """The findings of all recognisers; overlapping ones too."""
+        for recogniser in self._recognisers:
+            for one in recogniser.analyze(text, recogniser.supported_entities, None):
+                if one.score >= self._threshold:
+                    yield Finding(_KINDS[one.entity_type], one.start, one.end)
