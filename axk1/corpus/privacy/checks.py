@@ -48,7 +48,7 @@ def foreign_check(digits: str) -> int:
 
 
 def business_check(digits: str) -> int:
-    """The tenth digit of a 사업자등록번호, for the first nine; the ninth digit, times five, counts by both its digits."""
+    """The tenth digit of a 사업자등록번호, for the first nine; the ninth, times five, counts by both its digits."""
     total = (
         sum(weight * int(digit) for weight, digit in zip(_BUSINESS, digits, strict=False)) + int(digits[8]) * 5 // 10
     )

@@ -14,7 +14,7 @@ _SPOKEN = re.compile(r"(?<![가-힣])[공영일이삼사오육륙칠팔구](?:[ 
 
 
 def plain_digits(text: str, *, spoken: bool = False) -> str:
-    """The text, as long as before, with ０ as 0 and, if `spoken`, runs of eight or more digit syllables (공일공 일이삼사) as
+    """The text, as long as before, with ０ as 0 and, if `spoken`, runs of eight or more digit syllables (공일공 …) as
     digits. Off by default: such runs are rare, and looking for them costs a pass over the text."""
     if text.isascii():
         return text

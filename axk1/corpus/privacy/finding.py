@@ -4,7 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["LABELS", "Finding", "Recogniser", "settle"]
+__all__ = ["FOUND", "LABELS", "SPANS", "Finding", "Recogniser", "settle"]
+
+FOUND = "privacy."  # metadata of a document, + kind: how many were found, in the text and its metadata
+SPANS = "privacy_spans"  # "kind:policy:start-end …" of the text as it leaves the step, without the values
 
 LABELS: Mapping[str, str] = {  # what a mask says; where two findings overlap, the kind that stands first wins
     "secret": "비밀키",
@@ -14,8 +17,8 @@ LABELS: Mapping[str, str] = {  # what a mask says; where two findings overlap, t
     "driver_licence": "운전면허번호",
     "email": "전자우편",
     "card": "카드번호",
-    "account": "계좌번호",
     "phone": "전화번호",
+    "account": "계좌번호",
     "corporate_number": "법인등록번호",
     "business_number": "사업자등록번호",
     "service_phone": "대표번호",

@@ -1,4 +1,4 @@
-"""The key file of pseudonyms and sealed values: 32 random bytes as 64 hexadecimal digits, readable by its owner only."""
+"""The key file of pseudonyms and sealed values: 32 random bytes as 64 hexadecimal digits, for its owner only."""
 
 import hashlib
 import hmac

@@ -11,10 +11,11 @@ from axk1.corpus.privacy.public import is_example_mac, is_public_address, is_pub
 __all__ = ["addresses", "emails", "secrets"]
 
 _EMAIL = re.compile(
-    r"(?<![\w.%+/:-])[A-Za-z0-9][\w.%+-]{0,63}(?:@|＠| ?[\[(](?:at|골뱅이)[\])] ?)(?:[A-Za-z0-9-]{1,63}(?:\.| ?[\[(]dot[\])] ?)){1,4}[A-Za-z]{2,24}(?![A-Za-z0-9@-]|\.[A-Za-z])",
+    r"(?<![\w.%+/:-])[A-Za-z0-9][\w.%+-]{0,63}(?:@|＠| ?[\[(](?:at|골뱅이)[\])] ?)"
+    r"(?:[A-Za-z0-9-]{1,63}(?:\.| ?[\[(]dot[\])] ?)){1,4}[A-Za-z]{2,24}(?![A-Za-z0-9@-]|\.[A-Za-z])",
     re.ASCII,
 )
-_AT = re.compile(r"[@＠]|[\[(](?:at|골뱅이)[\])]")
+_SIGNS = ("@", "＠", "(at)", "[at]", "(골뱅이)", "[골뱅이]")
 _DISGUISED_AT = re.compile(r" ?[\[(](?:at|골뱅이)[\])] ?|＠")
 _DISGUISED_DOT = re.compile(r" ?[\[(]dot[\])] ?")
 
@@ -25,19 +26,20 @@ _V4_ANCHOR = re.compile(r"\.\d{1,3}\.\d{1,3}(?=\.\d)")
 _V6_ANCHOR = re.compile(r":(?:[0-9A-Fa-f]{0,4}:){2}(?<=[0-9A-Fa-f:]{3})")
 _IPV6 = re.compile(r"(?<![\w:.])[23][0-9A-Fa-f]{3}:(?:[0-9A-Fa-f]{0,4}:){1,6}[0-9A-Fa-f]{0,4}(?![\w:/])")
 _VERSION_WORDS = re.compile(
-    r"(?i)\bv(?:er(?:sion)?)?\.?\s?$|버전|빌드|\bbuild|\brelease|릴리스|version|oid|assembly|package|표 |그림 |제? ?\d+ ?[장절]"
-    r"|firmware|펌웨어|driver|드라이버|update|업데이트|서비스 ?팩|service pack|\bsp\d"
+    r"(?i)\bv(?:er(?:sion)?)?\.?\s?$|버전|빌드|\bbuild|\brelease|릴리스|version|oid|assembly|package|표 |그림 "
+    r"|제? ?\d+ ?[장절]|firmware|펌웨어|driver|드라이버|update|업데이트|서비스 ?팩|service pack|\bsp\d"
 )
 _IP_WORDS = re.compile(
     r"(?i)\bip|아이피|접속|서버|server|host|호스트|ping|addr|주소|로그인|client|remote|from|게이트웨이|gateway|dns|https?://"
 )
-_MAC = re.compile(r"[:-][0-9A-Fa-f]{2}[:-][0-9A-Fa-f]{2}[:-][0-9A-Fa-f]{2}[:-]")
+_MAC_ANCHORS = tuple(re.compile(sign + f"(?:[0-9A-Fa-f]{{2}}{sign}){{4}}") for sign in ":-")
 _WHOLE_MAC = re.compile(r"(?<![0-9A-Fa-f:-])[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?![0-9A-Fa-f:-])")
 
 _CREDENTIALS = re.compile(r"(?<=://)[^\s/:@<>{}$\[\]'\"`()*%]{1,64}:[^\s/@<>{}$\[\]'\"`()*%]{3,128}(?=@[A-Za-z0-9\[])")
 _PLACEHOLDER = re.compile(
     r"(?i)user|p[@4]ss|pass|pwd|secret|token|xxx|\.\.\.|your|my|example|sample|dummy|fake|placeholder|changeme|redacted|\*\*|key|test|123456|abcdef|foo|bar|azerty|qwerty"
 )
+_MADE_UP = re.compile(r"(?i)xxx|your|example|\.\.\.|placeholder|1234567|abcdef|(.)\1{4}")
 _ISSUED = {  # the first characters by which issuers mark their keys, and the rest of them
     "AKIA": r"[A-Z0-9]{16}",
     "ASIA": r"[A-Z0-9]{16}",
@@ -61,12 +63,17 @@ _ISSUED_PATTERNS = {
     prefix: re.compile(rf"(?<![A-Za-z0-9_-]){re.escape(prefix)}{rest}(?![A-Za-z0-9])")
     for prefix, rest in _ISSUED.items()
 }
+_LONG_TOKEN = (re.compile(r"_[A-Za-z0-9]{20}"), re.compile(r"-[\w-]{20}", re.ASCII))
+_UNMARKED = tuple(prefix for prefix in _ISSUED if prefix[-1] not in "_-")
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----[A-Za-z0-9+/=\s\\:,-]{64,8000}?-----END (?:[A-Z]+ )*PRIVATE KEY-----"
 )
-_ASSIGNED = re.compile(r"[:=]\s?[\"']?([A-Za-z0-9+/_\-.~!@#$%^&*]{8,256}={0,2})(?=[\s\"',;)]|$)")
+_VALUE = r"\s?[\"']?([A-Za-z0-9+/_\-.~!@#$%^&*]{8,256}={0,2})(?=[\s\"',;)]|$)"
+_ASSIGNED = tuple(re.compile(sign + _VALUE) for sign in ":=")  # two searches for a letter beat one for a set
 _SECRET_NAME = re.compile(
-    r"(?i)(?:api[_ -]?key|secret(?:[_ -]?key)?|access[_ -]?key|account[_ -]?key|auth[_ -]?token|access[_ -]?token|client[_ -]?secret|bearer|password|passwd|\bpwd"
+    r"(?i)(?:api[_ -]?key|secret(?:[_ -]?key)?|access[_ -]?key|account[_ -]?key"
+    r"|auth[_ -]?token|access[_ -]?token"
+    r"|client[_ -]?secret|bearer|password|passwd|\bpwd"
     r"|비밀번호|암호|패스워드|비번|인증 ?키|토큰)[\"']?\s?(?:는|은)?\s?$"
 )
 _NOT_RANDOM_BITS = 3.0  # a random password of 12 characters has about 3.4 bits a character, a word about 2.5
@@ -74,15 +81,21 @@ _NOT_RANDOM_BITS = 3.0  # a random password of 12 characters has about 3.4 bits 
 
 def emails(text: str) -> Iterator[Finding]:
     """E-mail addresses of people, also written with (at)."""
-    reached = 0
-    for sign in _AT.finditer(text):
-        found = _EMAIL.search(text, max(reached, sign.start() - 66), min(len(text), sign.end() + 130))
-        if not found or found.end() < sign.end() or found.start() < reached:
-            continue
-        reached = found.end()
-        address = _DISGUISED_DOT.sub(".", _DISGUISED_AT.sub("@", found.group()))
-        if not is_public_email(address):
-            yield Finding("email", found.start(), found.end())
+    for sign in _SIGNS:
+        reached, at = 0, text.find(sign)
+        while at >= 0:
+            near = _EMAIL.finditer(text, max(reached, at - 66), min(len(text), at + 140))
+            found = next((one for one in near if one.end() > at), None)
+            reached = at + 1
+            if found and found.start() < at:
+                reached = found.end()
+                if not _is_public(found.group()):
+                    yield Finding("email", found.start(), found.end())
+            at = text.find(sign, reached)
+
+
+def _is_public(written: str) -> bool:
+    return is_public_email(_DISGUISED_DOT.sub(".", _DISGUISED_AT.sub("@", written)))
 
 
 def addresses(text: str) -> Iterator[Finding]:
@@ -92,7 +105,7 @@ def addresses(text: str) -> Iterator[Finding]:
         found = _IPV6.match(text, hit.start() - 4)
         if found and not is_public_address(found.group()) and len(found.group().replace("::", ":").split(":")) > 3:
             yield Finding("ip", found.start(), found.end())
-    if _MAC.search(text):
+    if any(anchor.search(text) for anchor in _MAC_ANCHORS):
         for found in _WHOLE_MAC.finditer(text):
             if not is_example_mac(found.group()):
                 yield Finding("mac", found.start(), found.end())
@@ -104,7 +117,7 @@ def _ipv4(text: str) -> Iterator[Finding]:
         if not found:
             continue
         at, to = found.span()
-        before = text[max(0, at - 40) : at]
+        before = text[max(0, at - 40) : at].rpartition("\n")[2]
         if is_public_address(found.group()) or _VERSION_WORDS.search(before[-24:]):
             continue
         large = sum(int(part) > 20 for part in found.group().split("."))
@@ -113,15 +126,12 @@ def _ipv4(text: str) -> Iterator[Finding]:
 
 
 def secrets(text: str) -> Iterator[Finding]:
-    """Private keys, tokens by their issuers' prefixes, passwords in URLs, and random values given to a secret's name."""
+    """Private keys, tokens by their issuers' prefixes, passwords in URLs, random values given to a secret's name."""
     if "-----BEGIN" in text:
         for found in _PRIVATE_KEY.finditer(text):
             yield Finding("secret", found.start(), found.end())
-    for prefix, pattern in _ISSUED_PATTERNS.items():
-        if prefix in text:
-            for found in pattern.finditer(text):
-                if _is_random(found.group()[len(prefix) :]):
-                    yield Finding("secret", found.start(), found.end())
+    if any(mark.search(text) for mark in _LONG_TOKEN) or any(prefix in text for prefix in _UNMARKED):
+        yield from _issued(text)
     if "://" in text and "@" in text:
         for found in _CREDENTIALS.finditer(text):
             if not _PLACEHOLDER.search(found.group().partition(":")[2]):
@@ -129,16 +139,30 @@ def secrets(text: str) -> Iterator[Finding]:
     yield from _assigned(text)
 
 
+def _issued(text: str) -> Iterator[Finding]:
+    for prefix, pattern in _ISSUED_PATTERNS.items():
+        if prefix in text:
+            for found in pattern.finditer(text):
+                rest = found.group()[len(prefix) :]
+                if not _MADE_UP.search(rest) and _entropy(rest) >= _NOT_RANDOM_BITS:
+                    yield Finding("secret", found.start(), found.end())
+
+
 def _assigned(text: str) -> Iterator[Finding]:
-    for found in _ASSIGNED.finditer(text):
-        if _SECRET_NAME.search(text[max(0, found.start() - 24) : found.start()]) and _is_random(found.group(1)):
-            yield Finding("secret", *found.span(1))
+    for pattern in _ASSIGNED:
+        for found in pattern.finditer(text):
+            if _SECRET_NAME.search(text[max(0, found.start() - 24) : found.start()]) and _is_random(found.group(1)):
+                yield Finding("secret", *found.span(1))
 
 
 def _is_random(value: str) -> bool:
     """Letters and digits mixed, of high entropy, and no word that stands for a secret."""
     if _PLACEHOLDER.search(value) or not re.search(r"\d", value) or not re.search("[A-Za-z]", value):
         return False
+    return _entropy(value) >= min(_NOT_RANDOM_BITS, math.log2(len(value)) - 0.6)
+
+
+def _entropy(value: str) -> float:
+    """Bits a character, by the counts of its characters."""
     total = len(value)
-    entropy = -sum(count / total * math.log2(count / total) for count in Counter(value).values())
-    return entropy >= min(_NOT_RANDOM_BITS, math.log2(total) - 0.6)
+    return -sum(count / total * math.log2(count / total) for count in Counter(value).values())

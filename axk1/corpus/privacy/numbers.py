@@ -1,7 +1,7 @@
 """Numbers of people and firms: one search for runs of digits, then the rules of each kind on each run only."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 from axk1.corpus.privacy.checks import (
@@ -19,7 +19,7 @@ __all__ = ["numbers"]
 
 _BEFORE, _AFTER = 30, 14  # characters in which a word gives a number its meaning
 _RUN = re.compile(r"[0-9](?:[-–·./() ]{0,3}[0-9]){6,}")
-_EDGE = r"(?<![\d.])(?<!\d[-–])(?<![A-Za-z0-9_])"
+_EDGE = r"(?<![\d.+])(?<!\d[-–])(?<![A-Za-z0-9_])"
 _END = r"(?![\d])(?![-–]\d)(?![A-Za-z_])"
 
 
@@ -56,6 +56,7 @@ _RESIDENT_WORDS = re.compile(r"(?i)주민|민번|생년월일|resident reg|\brrn
 _FOREIGN_WORDS = re.compile(r"(?i)외국인|거소|체류|alien reg|foreign")
 _CORPORATE_WORDS = re.compile(r"(?i)법인|등기|corporate reg")
 _FIRM_WORDS = re.compile(r"(?i)사업자|사업장|business (?:reg|license|number)|\bbrn\b|\(주\)|㈜|주식회사|대표")
+_FIRM_NUMBER = re.compile("사업자|법인|등록번호")
 _LICENCE_WORDS = re.compile(r"(?i)면허|driver")
 _CARD_WORDS = re.compile(r"(?i)카드|결제|\bcard|visa|비자|마스터|\bamex")
 _BANKS = (
@@ -69,20 +70,28 @@ _PHONE_WORDS = re.compile(
     r"(?i)전화|연락|휴대|핸드폰|폰|번호|문의|팩스|\bfax|\btel|\bphone|\bmobile|\bcall|☎|📞|문자로|상담|고객센터|콜센터|대표|H\.?P"
 )
 _OTHER_NUMBERS = re.compile(
-    r"(?i)(?:주문|송장|운송장|접수|상품|모델|일련|문서|관리|배송|티켓|예약|품목|부품|거래|승인|발급|제품|시리얼|증권|특허|출원|등록특허|참조)"
-    r" ?(?:번호|코드|no\.?)|\b(?:isbn|issn|order|tracking|invoice|ticket|serial|build|version|part|sku|upc|ean|id|uuid|guid)\b|바코드|버전|KB"
+    r"(?i)(?:주문|송장|운송장|접수|상품|모델|일련|문서|관리|배송|티켓|예약|품목|부품|거래|승인|발급|제품|시리얼|증권"
+    r"|특허|출원|참조) ?(?:번호|코드|no\.?)|바코드|버전"
+    r"|\b(?:isbn|issn|order|tracking|invoice|ticket|serial|build|version|part|sku|upc|ean|id|uuid|guid)\b"
 )
-
-_Rule = Callable[[str, int, int], Iterator[Finding]]
 
 
 def _near(words: re.Pattern[str], text: str, start: int, end: int) -> bool:
-    return bool(words.search(text, max(0, start - _BEFORE), start) or words.search(text, end, end + _AFTER))
+    """Whether one of the words stands before (in a form also on the line above) or on the same line close behind."""
+    return bool(words.search(text, max(0, start - _BEFORE), start) or words.search(_same_line_after(text, end)))
+
+
+def _same_line_after(text: str, end: int) -> str:
+    return text[end : end + _AFTER].partition("\n")[0]
+
+
+def _same_line_before(text: str, start: int, reach: int) -> str:
+    return text[max(0, start - reach) : start].rpartition("\n")[2]
 
 
 def _other(text: str, start: int) -> bool:
     """Whether the words just before say that it is a number of something else."""
-    return bool(_OTHER_NUMBERS.search(text, max(0, start - 16), start))
+    return bool(_OTHER_NUMBERS.search(_same_line_before(text, start, 16)))
 
 
 def _digits(text: str) -> str:
@@ -148,26 +157,24 @@ def _cards(text: str, start: int, end: int) -> Iterator[Finding]:
 
 def _accounts(text: str, start: int, end: int) -> Iterator[Finding]:
     for at, to, value in _matches(_ACCOUNT, text, start, end):
-        if (
-            10 <= len(_digits(value)) <= 14
-            and _ACCOUNT_WORDS.search(text, max(0, at - 25), at)
-            and not _other(text, at)
-        ):
-            if not _MOBILE.fullmatch(value) and not _LANDLINE.fullmatch(value):
-                yield Finding("account", at, to)
+        said = _ACCOUNT_WORDS.search(text, max(0, at - 25), at)
+        firm = _FIRM_NUMBER.search(_same_line_before(text, at, 16))
+        if said and 10 <= len(_digits(value)) <= 14 and not firm and not _other(text, at):
+            yield Finding("account", at, to)
 
 
 def _firms(text: str, start: int, end: int) -> Iterator[Finding]:
     for at, to, value in _matches(_BUSINESS, text, start, end):
         digits = _digits(value)
-        if business_check(digits) == int(digits[9]) and digits[:3] != "000" and not _other(text, at):
-            if value[3] == value[-6] == "-" or _near(_FIRM_WORDS, text, at, to):
-                yield Finding("business_number", at, to)
+        valid = business_check(digits) == int(digits[9]) and digits[:3] != "000" and not _other(text, at)
+        if valid and (value[3] == value[-6] == "-" or _near(_FIRM_WORDS, text, at, to)):
+            yield Finding("business_number", at, to)
 
 
 def _phones(text: str, start: int, end: int, count: int) -> Iterator[Finding]:
     for at, to, _ in _matches(_SERVICE, text, start, end):
-        if _near(_PHONE_WORDS, text, at, to):  # 1600-1360 is a sum and 1655-1705 a life as well
+        line = _same_line_before(text, at, _BEFORE) + " " + _same_line_after(text, to)
+        if _PHONE_WORDS.search(line):  # 1600-1360 is a sum and 1655-1705 a life as well
             yield Finding("service_phone", at, to)
     if count < 9:
         return

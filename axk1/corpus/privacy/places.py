@@ -23,9 +23,8 @@ _NO_COUNT = (
     r"(?!\d|[.,]\d|[:%년월일개명원건회조항차배점위동가호]|-\d|번 국도)"  # what makes the number one of something else
 )
 _HOUSE = r"(?:지하 ?)?\d{1,4}(?:-\d{1,3})?"
-_ROAD = re.compile(
-    rf"{_WHERE}[가-힣A-Za-z0-9·]{{1,12}}(?:로|길)(?: ?\d{{1,4}}(?:번?[가-힣]?길))? ?{_HOUSE}{_NO_COUNT}(?:번지)?{_DETAIL}"
-)
+_BRANCH = r"(?: ?\d{1,4}(?:번?[가-힣]?길))?"  # 12번길, 12가길
+_ROAD = re.compile(rf"{_WHERE}[가-힣A-Za-z0-9·]{{1,12}}(?:로|길){_BRANCH} ?{_HOUSE}{_NO_COUNT}(?:번지)?{_DETAIL}")
 _LOT = re.compile(
     rf"{_WHERE}[가-힣]{{1,6}}\d?(?:동|리|가) (?:산 ?)?\d{{1,4}}"
     rf"(?:(?:-\d{{1,4}})? ?번지(?: ?\d{{1,4}}호)?|-\d{{1,4}}){_NO_COUNT}{_DETAIL}"
@@ -39,7 +38,8 @@ _LETTERS = "가나다라마거너더러머버서어저고노도로모보소오�
 _PLATE = re.compile(rf"(?<![\d가-힣A-Za-z-])(?:(?:{_REGION}) ?)?\d{{2,3}} ?[{_LETTERS}] ?\d{{4}}(?![\d-])")
 _PLATE_ANCHOR = re.compile(rf"[{_LETTERS}] ?\d{{4}}(?!\d)")
 _PLATE_WORDS = re.compile(
-    "차량|번호판|자동차|승용차|승합차|화물차|트럭|택시|버스|렌터카|차주|주차|그랜저|쏘나타|아반떼|카니발|오토바이|견인|차종|차 ?번호"
+    "차량|번호판|자동차|승용차|승합차|화물차|트럭|택시|버스|렌터카|차주|주차|그랜저|쏘나타|아반떼|카니발|오토바이|견인"
+    "|차종|차 ?번호"
 )
 _CASE_WORDS = re.compile(r"선고|판결|결정|대법원|법원|헌재|사건|고지|참조")
 _REGION_FIRST = re.compile(_REGION)
@@ -70,9 +70,11 @@ def plates(text: str) -> Iterator[Finding]:
     """Number plates. Case numbers (98다1234) have the same form: a region or a word of traffic must stand by."""
     for hit in _PLATE_ANCHOR.finditer(text):
         for found in _PLATE.finditer(text, max(0, hit.start() - 12), hit.end() + 1):
-            around = text[max(0, found.start() - 30) : found.start()]
+            around = text[max(0, found.start() - 30) : found.start()].rpartition("\n")[2]
             regional = bool(_REGION_FIRST.match(found.group()))
-            said = _PLATE_WORDS.search(around) or _PLATE_WORDS.search(text, found.end(), found.end() + 12)
+            said = _PLATE_WORDS.search(around) or _PLATE_WORDS.search(
+                text[found.end() : found.end() + 12].partition("\n")[0]
+            )
             anonymous = set(filter(str.isdecimal, found.group())) == {"0"}
             if (regional or said) and not anonymous and not _CASE_WORDS.search(around[-20:]):
                 yield Finding("plate", found.start(), found.end())
@@ -83,8 +85,15 @@ def passports(text: str) -> Iterator[Finding]:
     if not ("여권" in text or "assport" in text or "ASSPORT" in text):
         return
     for found in _PASSPORT.finditer(text):
-        if _PASSPORT_WORDS.search(text, max(0, found.start() - 30), found.end() + 14):
+        if _PASSPORT_WORDS.search(_around(text, found.start(), found.end())):
             yield Finding("passport", found.start(), found.end())
+
+
+def _around(text: str, start: int, end: int) -> str:
+    """The line up to there and a little further; where the line begins with the number, also what stands above it."""
+    before = text[max(0, start - 30) : start]
+    line = before.rpartition("\n")[2]
+    return (line if line.strip() else before) + " " + text[end : end + 14].partition("\n")[0]
 
 
 def coordinates(text: str) -> Iterator[Finding]:

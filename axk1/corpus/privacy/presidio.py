@@ -1,7 +1,7 @@
 """Microsoft Presidio's pattern recognisers behind our protocol: recognizers = ["rules", "presidio"].
 
-Only recognisers that need no language model are used: the Korean ones, e-mail, card, IP and phone. Presidio's engine
-would load a spaCy model; it is left out.
+Only recognisers that need neither a language model nor the network are used: the Korean ones, card, IP and phone. The
+engine would load a spaCy model, and the one for e-mail fetches the list of public suffixes, so both are left out.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,6 @@ from typing import Any
 
 from presidio_analyzer.predefined_recognizers import (
     CreditCardRecognizer,
-    EmailRecognizer,
     IpRecognizer,
     KrBrnRecognizer,
     KrDriverLicenseRecognizer,
@@ -30,7 +29,6 @@ _KINDS = {
     "KR_DRIVER_LICENSE": "driver_licence",
     "KR_PASSPORT": "passport",
     "CREDIT_CARD": "card",
-    "EMAIL_ADDRESS": "email",
     "IP_ADDRESS": "ip",
     "PHONE_NUMBER": "phone",
 }
@@ -43,7 +41,7 @@ class Presidio:
     def __init__(self, *, threshold: float = 0.4) -> None:
         self._threshold = threshold
         korean = (KrRrnRecognizer, KrFrnRecognizer, KrBrnRecognizer, KrDriverLicenseRecognizer, KrPassportRecognizer)
-        others = (CreditCardRecognizer, EmailRecognizer, IpRecognizer)
+        others = (CreditCardRecognizer, IpRecognizer)
         self._recognisers: list[Any] = [make(supported_language="ko") for make in (*korean, *others)]
         self._recognisers.append(PhoneRecognizer(supported_language="ko", supported_regions=("KR",)))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from axk1.corpus.documents import Document
-from axk1.corpus.privacy.step import FOUND, SPANS
+from axk1.corpus.privacy.finding import FOUND, SPANS
 
 __all__ = ["PrivacyReport", "privacy_report"]
 

@@ -6,11 +6,13 @@ return equal values of one scope have equal tokens.
 
 import base64
 import re
+from dataclasses import replace
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-from axk1.corpus.privacy.finding import LABELS
+from axk1.corpus.documents import Document
+from axk1.corpus.privacy.finding import LABELS, SPANS
 from axk1.corpus.privacy.keys import derived
 
 __all__ = ["Sealer"]
@@ -36,6 +38,15 @@ class Sealer:
     def unseal(self, text: str) -> str:
         """The text with every token opened. ValueError for a token that this key does not open."""
         return _TOKEN.sub(self._opened, text)
+
+    def unsealed(self, document: Document) -> Document:
+        """The document with the tokens of its text and metadata opened; the step's places, which no longer fit, go."""
+        metadata = {
+            key: self.unseal(value) if isinstance(value, str) else value
+            for key, value in document.metadata.items()
+            if key != SPANS
+        }
+        return replace(document, text=self.unseal(document.text), metadata=metadata)
 
     def _opened(self, token: re.Match[str]) -> str:
         label, body = token.groups()

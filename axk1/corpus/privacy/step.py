@@ -1,6 +1,7 @@
 """The corpus step `privacy`: finds personal data in each document and does with it what the policy of its kind says.
 
-Give it before the steps that drop documents, right after `nfc`: what an earlier step drops lies in the rejects as it was.
+Give it before the steps that drop documents, right after `nfc`: what an earlier step drops lies in the rejects as it
+was.
 """
 
 import inspect
@@ -10,14 +11,13 @@ from dataclasses import replace
 from itertools import chain
 
 from axk1.corpus.documents import Document, Fact, Reject
-from axk1.corpus.privacy.finding import Finding, Recogniser, settle
+from axk1.corpus.privacy.finding import FOUND, SPANS, Finding, Recogniser, settle
 from axk1.corpus.privacy.policy import PrivacySettings, masked, replacer, rewritten
 from axk1.registry import load
 
-__all__ = ["FOUND", "SPANS", "Privacy"]
+__all__ = ["Privacy"]
 
-FOUND = "privacy."  # + kind: how many were found, in the text and its metadata
-SPANS = "privacy_spans"  # "kind:policy:start-end …" of the text as it leaves the step, without the values
+_DEFAULT = PrivacySettings()
 
 
 class Privacy:
@@ -26,7 +26,7 @@ class Privacy:
     ValueError for a wrong key file or an unknown recogniser.
     """
 
-    def __init__(self, settings: PrivacySettings = PrivacySettings()) -> None:
+    def __init__(self, settings: PrivacySettings = _DEFAULT) -> None:
         self._settings = settings
         self._recognisers = [_made(name, settings) for name in settings.recognizers]
         self._replacers = replacer(settings)
@@ -35,7 +35,7 @@ class Privacy:
         """Drops with the reason "holds <kind>" where that is the kind's policy; the rejected document is masked."""
         for document in documents:
             found = self._found(document.text)
-            facts = {key: self._found(value) for key, value in document.metadata.items() if _is_text(key, value)}
+            facts = {key: self._found(value) for key, value in _texts(document)}
             kinds = [one.kind for one in chain(found, *facts.values())]
             if not kinds:
                 yield document
@@ -78,8 +78,8 @@ class Privacy:
         return value if self._settings.policy_of(one.kind) == "keep" else masked(one.kind)
 
 
-def _is_text(key: str, value: Fact) -> bool:
-    return isinstance(value, str) and key != SPANS
+def _texts(document: Document) -> Iterator[tuple[str, str]]:
+    return ((key, value) for key, value in document.metadata.items() if isinstance(value, str) and key != SPANS)
 
 
 def _made(name: str, settings: PrivacySettings) -> Recogniser:
