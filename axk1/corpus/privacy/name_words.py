@@ -1,6 +1,6 @@
 """Word lists of the rules for names: surnames, syllables of given names, and nouns that look like a name."""
 
-__all__ = ["DOUBLE_SURNAMES", "GIVEN_SYLLABLES", "NOT_NAMES", "SURNAMES"]
+__all__ = ["DOUBLE_SURNAMES", "GIVEN_SYLLABLES", "JOBS", "NOT_NAMES", "SURNAMES"]
 
 SURNAMES = (
     "김이박최정강조윤장임한오서신권황안송전홍유고문양손배백허남심노하곽성차주우구민진지엄채원천방공현함변"
@@ -14,6 +14,7 @@ GIVEN_SYLLABLES = frozenset(
     "홍화환효후훈휘흥희"
 )
 _LISTED = """
+허가서 주재국 현재지 전문성 신고서 진의아 신청일 정보화 양자화 주인장 선하지 이송단
 강남구 강동구 강력한 강북구 강서구 경영자 경제인 경찰관 고성군 고소인 고용인 고유성 고유한 공급자 공무상 공무원
 공소장 공제조 관리자 구매자 구성원 구원자 구체적 국세청 기독교 기록기 기록표 기상청 기장군 김대표 김아무개
 남자인 남제주 남주인 담당자 도급인 명령문 명예회 명의인 명의자 모호성 문자열 문화권 방문객 방문자 방송인 배우자
@@ -27,4 +28,7 @@ _LISTED = """
 지원자 지원제 지원한 지점장 지정서 지정인 지정한 진술인 진실한 진정인 진정한 채권자 채무자 책임자 하늘이 하도급
 하수인 하여금 한국인 현명한 홍길동 홍길순
 """
+JOBS = frozenset(
+    "선배 관장 국장 대표 기장 원장 회장 사장 이장 반장 소장 교장 의원 교수 기자 감독 작가 장관 판사 검사".split()
+)
 NOT_NAMES = frozenset(_LISTED.split())

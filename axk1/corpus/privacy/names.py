@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from axk1.corpus.privacy.finding import Finding
-from axk1.corpus.privacy.name_words import DOUBLE_SURNAMES, GIVEN_SYLLABLES, NOT_NAMES, SURNAMES
+from axk1.corpus.privacy.name_words import DOUBLE_SURNAMES, GIVEN_SYLLABLES, JOBS, NOT_NAMES, SURNAMES
 
 __all__ = ["names", "plausible"]
 
@@ -49,7 +49,8 @@ _BEFORE_EUN = frozenset("지예하가다성정시고혜나소영경효유세승�
 def plausible(name: str) -> bool:
     """Whether the syllables after the surname are such as given names have, and the whole is no word of its own."""
     given = name[2:] if name[:2] in DOUBLE_SURNAMES else name[1:].strip()
-    return bool(given) and name not in NOT_NAMES and all(syllable in GIVEN_SYLLABLES for syllable in given)
+    known = name in NOT_NAMES or given in JOBS  # 김국장님 is a surname and a job
+    return bool(given) and not known and all(syllable in GIVEN_SYLLABLES for syllable in given)
 
 
 def _is_noun_and_particle(name: str) -> bool:

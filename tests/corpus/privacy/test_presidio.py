@@ -3,6 +3,7 @@ import pytest
 from axk1.corpus.privacy.finding import settle
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_presidio_speaks_our_kinds():
     pytest.importorskip("presidio_analyzer")

@@ -81,7 +81,7 @@ def test_a_private_key_is_found_over_its_lines():
         "password: changeme1",
         "김치와 김장, 원고 명의로, 피고인 주장은, 선생님과 고객님, 지하주차장",
         "경주정씨 양경공파",
-        "홍길동 씨",
+        "홍길동 씨, 김국장님",
         "서울 강남구에서 제2조로 3일을",
         "8f14e45fceea167a5a36dedd4bea2543",
     ],
