@@ -19,6 +19,7 @@ from privacy_passages import passages
 from axk1.corpus.documents import read_documents
 from axk1.corpus.privacy.finding import Finding, settle
 from axk1.corpus.privacy.labelled import Labelled, documents
+from axk1.corpus.privacy.presidio import Presidio
 from axk1.corpus.privacy.rules import Rules
 
 KOREAN_PII = {
@@ -32,13 +33,11 @@ def contenders() -> dict[str, Find]:
     """Our rules, and the peers that are installed."""
     found: dict[str, Find] = {"rules": Rules()}
     try:
-        presidio = importlib.import_module("axk1.corpus.privacy.presidio").Presidio()
-        found |= {
-            "presidio": presidio,
-            "rules+presidio": lambda text: itertools.chain(found["rules"](text), presidio(text)),
-        }
-    except ModuleNotFoundError:
-        print("presidio-analyzer is not installed")
+        presidio = Presidio()
+        found["presidio"] = presidio
+        found["rules+presidio"] = lambda text: itertools.chain(found["rules"](text), presidio(text))
+    except ValueError as error:
+        print(error)
     try:
         detect = importlib.import_module("korean_pii").detect
         found["korean-pii"] = lambda text: [Finding(KOREAN_PII[one.type], one.start, one.end) for one in detect(text)]

@@ -90,7 +90,7 @@ def _named_before(text: str, at: int, title: str) -> tuple[int, int] | None:
     for start in (end - 3, end - 4):
         name = text[max(start, 0) : end]
         known = name[:1] in SURNAMES if start == end - 3 else name[:2] in DOUBLE_SURNAMES
-        if start >= 0 and known and " " not in name and not _HANGUL.match(text[max(0, start - 1) : start]):
+        if start >= 0 and known and name.isalpha() and not _HANGUL.match(text[max(0, start - 1) : start]):
             return (start, end) if plausible(name) and _may_precede(name, title, spaced, text[at : at + 24]) else None
     return None
 

@@ -76,6 +76,7 @@ _SECRET_NAME = re.compile(
     r"|client[_ -]?secret|bearer|password|passwd|\bpwd"
     r"|비밀번호|암호|패스워드|비번|인증 ?키|토큰)[\"']?\s?(?:는|은)?\s?$"
 )
+_ISSUED_BITS = 2.5  # less is asked where the prefix already says it
 _NOT_RANDOM_BITS = 3.0  # a random password of 12 characters has about 3.4 bits a character, a word about 2.5
 
 
@@ -134,7 +135,7 @@ def secrets(text: str) -> Iterator[Finding]:
         yield from _issued(text)
     if "://" in text and "@" in text:
         for found in _CREDENTIALS.finditer(text):
-            if not _PLACEHOLDER.search(found.group().partition(":")[2]):
+            if not _stands_for_a_secret(found.group().partition(":")[2]):
                 yield Finding("credentials", found.start(), found.end())
     yield from _assigned(text)
 
@@ -144,7 +145,7 @@ def _issued(text: str) -> Iterator[Finding]:
         if prefix in text:
             for found in pattern.finditer(text):
                 rest = found.group()[len(prefix) :]
-                if not _MADE_UP.search(rest) and _entropy(rest) >= _NOT_RANDOM_BITS:
+                if not _MADE_UP.search(rest) and _entropy(rest) >= _ISSUED_BITS:
                     yield Finding("secret", found.start(), found.end())
 
 
@@ -157,9 +158,15 @@ def _assigned(text: str) -> Iterator[Finding]:
 
 def _is_random(value: str) -> bool:
     """Letters and digits mixed, of high entropy, and no word that stands for a secret."""
-    if _PLACEHOLDER.search(value) or not re.search(r"\d", value) or not re.search("[A-Za-z]", value):
+    if _stands_for_a_secret(value) or not re.search(r"\d", value) or not re.search("[A-Za-z]", value):
         return False
     return _entropy(value) >= min(_NOT_RANDOM_BITS, math.log2(len(value)) - 0.6)
+
+
+def _stands_for_a_secret(value: str) -> bool:
+    """password, YOUR_KEY, p@ssword1: a short word in the midst of a random value is chance."""
+    found = _PLACEHOLDER.search(value)
+    return found is not None and (found.start() == 0 or len(found.group()) >= 4)
 
 
 def _entropy(value: str) -> float:

@@ -158,6 +158,8 @@ def _cards(text: str, start: int, end: int) -> Iterator[Finding]:
 def _accounts(text: str, start: int, end: int) -> Iterator[Finding]:
     for at, to, value in _matches(_ACCOUNT, text, start, end):
         said = _ACCOUNT_WORDS.search(text, max(0, at - 25), at)
+        if said and _BUSINESS.fullmatch(value):  # the form of a firm's number too: the line above does not count
+            said = _ACCOUNT_WORDS.search(_same_line_before(text, at, 25))
         firm = _FIRM_NUMBER.search(_same_line_before(text, at, 16))
         if said and 10 <= len(_digits(value)) <= 14 and not firm and not _other(text, at):
             yield Finding("account", at, to)

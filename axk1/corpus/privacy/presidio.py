@@ -5,18 +5,8 @@ engine would load a spaCy model, and the one for e-mail fetches the list of publ
 """
 
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
-
-from presidio_analyzer.predefined_recognizers import (
-    CreditCardRecognizer,
-    IpRecognizer,
-    KrBrnRecognizer,
-    KrDriverLicenseRecognizer,
-    KrFrnRecognizer,
-    KrPassportRecognizer,
-    KrRrnRecognizer,
-    PhoneRecognizer,
-)
 
 from axk1.corpus.privacy.finding import Finding
 
@@ -34,16 +24,29 @@ _KINDS = {
 }
 
 
+_RECOGNISERS = (
+    "KrRrnRecognizer",
+    "KrFrnRecognizer",
+    "KrBrnRecognizer",
+    "KrDriverLicenseRecognizer",
+    "KrPassportRecognizer",
+    "CreditCardRecognizer",
+    "IpRecognizer",
+)
+
+
 class Presidio:
     """threshold: findings that Presidio is less sure of are left out; a bare passport pattern has 0.05, a right
-    checksum 1."""
+    checksum 1. ValueError where the package is not installed."""
 
     def __init__(self, *, threshold: float = 0.4) -> None:
         self._threshold = threshold
-        korean = (KrRrnRecognizer, KrFrnRecognizer, KrBrnRecognizer, KrDriverLicenseRecognizer, KrPassportRecognizer)
-        others = (CreditCardRecognizer, IpRecognizer)
-        self._recognisers: list[Any] = [make(supported_language="ko") for make in (*korean, *others)]
-        self._recognisers.append(PhoneRecognizer(supported_language="ko", supported_regions=("KR",)))
+        try:
+            found = import_module("presidio_analyzer.predefined_recognizers")
+        except ModuleNotFoundError as error:
+            raise ValueError('recognizer presidio needs its package: pip install "axk1[presidio]"') from error
+        self._recognisers: list[Any] = [getattr(found, name)(supported_language="ko") for name in _RECOGNISERS]
+        self._recognisers.append(found.PhoneRecognizer(supported_language="ko", supported_regions=("KR",)))
 
     def __call__(self, text: str) -> Iterator[Finding]:
         """The findings of all recognisers; overlapping ones too."""
