@@ -24,7 +24,9 @@ _NO_COUNT = (
 )
 _HOUSE = r"(?:지하 ?)?\d{1,4}(?:-\d{1,3})?"
 _BRANCH = r"(?: ?\d{1,4}(?:번?[가-힣]?길))?"  # 12번길, 12가길
-_ROAD = re.compile(rf"{_WHERE}[가-힣A-Za-z0-9·]{{1,12}}(?:로|길){_BRANCH} ?{_HOUSE}{_NO_COUNT}(?:번지)?{_DETAIL}")
+_ROAD = re.compile(
+    rf"{_WHERE}[가-힣A-Za-z0-9·]{{1,12}}(?:(?<!으)로|길){_BRANCH} ?{_HOUSE}{_NO_COUNT}(?:번지)?{_DETAIL}"
+)
 _LOT = re.compile(
     rf"{_WHERE}[가-힣]{{1,6}}\d?(?:동|리|가) (?:산 ?)?\d{{1,4}}"
     rf"(?:(?:-\d{{1,4}})? ?번지(?: ?\d{{1,4}}호)?|-\d{{1,4}}){_NO_COUNT}{_DETAIL}"

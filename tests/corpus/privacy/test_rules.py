@@ -85,6 +85,7 @@ def test_a_private_key_is_found_over_its_lines():
         "함수\n선생님",
         "예금주\n공급자 123-45-67890",
         "서울 강남구에서 제2조로 3일을",
+        "육군 준사관으로 200",
         "8f14e45fceea167a5a36dedd4bea2543",
     ],
 )
