@@ -1,9 +1,11 @@
-"""`axk1 corpus`: look at the built-in curriculum."""
+"""`axk1 corpus`: look at the built-in curriculum, and at personal data in a corpus."""
 
 import argparse
 import itertools
 import json
+from collections.abc import Callable, Mapping
 
+from axk1.cli.privacy import make_key, scan, unmask
 from axk1.cli.words import Words
 from axk1.corpus.curriculum import FAMILIES, exercises
 from axk1.corpus.exercise import Exercise
@@ -11,9 +13,13 @@ from axk1.corpus.exercise_file import to_mapping
 
 __all__ = ["corpus"]
 
+_PRIVACY: Mapping[str, Callable[[list[str], Words], int]] = {"privacy": scan, "unmask": unmask, "new-key": make_key}
+
 
 def corpus(argv: list[str], say: Words) -> int:
-    """List the families, or draw exercises of one."""
+    """List the families, or draw exercises of one; privacy, unmask and new-key are verbs of their own."""
+    if argv and argv[0] in _PRIVACY:
+        return _PRIVACY[argv[0]](argv[1:], say)
     options = _parser(say).parse_args(argv)
     if options.family is None:
         for family in FAMILIES.values():
@@ -30,6 +36,10 @@ def corpus(argv: list[str], say: Words) -> int:
 def _parser(say: Words) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="axk1 corpus", description=say("내장 학습 문제 살펴보기", "look at the built-in curriculum")
+    )
+    parser.epilog = say(
+        "개인정보: axk1 corpus privacy 파일 | unmask 파일 새파일 --key 키 | new-key 키",
+        "personal data: axk1 corpus privacy FILE | unmask FILE NEW --key KEY | new-key KEY",
     )
     add = parser.add_argument
     add("family", nargs="?", help=say("문제 종류 (없으면 목록)", "a family (none: list them)"))

@@ -1,0 +1,1 @@
+"""Personal data in Korean text: found by rules, then kept, masked, replaced or sealed as a policy says."""
