@@ -5,10 +5,62 @@ import random
 import re
 from collections.abc import Callable, Mapping
 
-NAMES = "김민서 이도현 박서연 최지우 정하준 강수아 조은우 윤지호 장예린 임시우".split()
-PLACES = "금강 낙동강 한강 섬진강 영산강 서울 부산 대구 광주 대전 울산 전주 청주 춘천 제주".split()
-THINGS = "계약 건물 토지 물품 권리 채권 시설 차량 장비 자료 문서 기금 사업 설비 허가 면허 보조금 하천 도로 항만".split()
-ACTS = "신청하 검토하 승인하 취소하 변경하 등록하 관리하 조사하 보고하 공고하 설치하 이전하 보관하 제출하".split()
+NAMES = ["김민서", "이도현", "박서연", "최지우", "정하준", "강수아", "조은우", "윤지호", "장예린", "임시우"]
+PLACES = [
+    "금강",
+    "낙동강",
+    "한강",
+    "섬진강",
+    "영산강",
+    "서울",
+    "부산",
+    "대구",
+    "광주",
+    "대전",
+    "울산",
+    "전주",
+    "청주",
+    "춘천",
+    "제주",
+]
+THINGS = [
+    "계약",
+    "건물",
+    "토지",
+    "물품",
+    "권리",
+    "채권",
+    "시설",
+    "차량",
+    "장비",
+    "자료",
+    "문서",
+    "기금",
+    "사업",
+    "설비",
+    "허가",
+    "면허",
+    "보조금",
+    "하천",
+    "도로",
+    "항만",
+]
+ACTS = [
+    "신청하",
+    "검토하",
+    "승인하",
+    "취소하",
+    "변경하",
+    "등록하",
+    "관리하",
+    "조사하",
+    "보고하",
+    "공고하",
+    "설치하",
+    "이전하",
+    "보관하",
+    "제출하",
+]
 WHEN = ("지난해 봄", "올해 여름", "다음 달", "매년 초", "그날 저녁", "처음부터", "이듬해 겨울", "사흘 만에")
 ENDINGS = ("였다.", "기로 정했다.", "지 못했다.", "려고 애썼다.", "는 일이 많았다.", "면 안 된다고 여겼다.")
 PARTICLES = {"은": "이", "는": "가", "이": "은", "가": "는", "을": "도", "를": "도", "에": "에서", "의": ""}
@@ -20,7 +72,8 @@ def story(rng: random.Random, sentences: int = 24) -> str:
     for _ in range(sentences):
         parts = [
             rng.choice(WHEN), f"{rng.choice(NAMES)}{rng.choice(['은', '이', '도'])}", f"{rng.choice(PLACES)}에서",
-            f"{word(rng)} {rng.choice(THINGS)}을", f"{rng.choice(THINGS)}의 {word(rng)}{rng.choice(['와', '로', '까지'])}",
+            f"{word(rng)} {rng.choice(THINGS)}을",
+            f"{rng.choice(THINGS)}의 {word(rng)}{rng.choice(['와', '로', '까지'])}",
         ]  # fmt: skip
         rng.shuffle(parts)
         lines.append(" ".join(parts) + f" {rng.choice(ACTS)}{rng.choice(ENDINGS)}")
@@ -80,14 +133,16 @@ COPIES: Mapping[str, Callable[[str, random.Random], str]] = {
 def statute(rng: random.Random) -> str:
     """The form of a decree with contents of its own: half of the letters are the form's."""
     place, thing, one, other = rng.choice(PLACES), word(rng), word(rng), word(rng)
+    name = f"{place}{thing}위원회"
     articles = "\n\n".join(
         f"제{number}조 ({word(rng)} {rng.choice(THINGS)}의 {word(rng)}) 위원회는 {word(rng)} {rng.choice(THINGS)}을 "
-        f"{word(rng)} 때에는 {word(rng)}로 정하는 바에 따라 {word(rng)} {rng.choice(THINGS)}을 {rng.choice(ACTS)}여야 한다."
+        f"{word(rng)} 때에는 {word(rng)}로 정하는 바에 따라 {word(rng)} {rng.choice(THINGS)}을 "
+        f"{rng.choice(ACTS)}여야 한다."
         for number in range(3, 12)
     )
     return (
-        f"{place}{thing}위원회 규정\n\n제1조 (목적) 이 영은 {thing} 및 {one} 등에 관한 법률 제{rng.randint(2, 90)}조에 따라 "
-        f"{place}{thing}위원회의 구성 및 운영에 필요한 사항을 규정함을 목적으로 한다.\n\n제2조 (기능) 위원회는 {other}에 관한 "
+        f"{name} 규정\n\n제1조 (목적) 이 영은 {thing} 및 {one} 등에 관한 법률 제{rng.randint(2, 90)}조에 따라 "
+        f"{name}의 구성 및 운영에 필요한 사항을 규정함을 목적으로 한다.\n\n제2조 (기능) 위원회는 {other}에 관한 "
         f"사항을 심의ㆍ의결한다.\n\n{articles}\n\n부칙 이 영은 공포한 날부터 시행한다."
     )
 
@@ -96,7 +151,8 @@ def judgement(rng: random.Random) -> str:
     """The form of a decision with facts of its own."""
     facts = story(rng, 10)
     return (
-        f"【원고】 {rng.choice(NAMES)}\n【피고】 {rng.choice(NAMES)}\n\n【주문】 원고의 청구를 기각한다. 소송비용은 원고가 "
-        f"부담한다.\n\n【이유】 1. 기초사실\n{facts}\n\n2. 판단\n위 인정사실에 비추어 보면 원고의 주장은 이유 없으므로 이를 "
-        "기각하기로 하여 관여 법관의 일치된 의견으로 주문과 같이 판결한다."
+        f"【원고】 {rng.choice(NAMES)}\n【피고】 {rng.choice(NAMES)}\n\n"
+        "【주문】 원고의 청구를 기각한다. 소송비용은 원고가 부담한다.\n\n"
+        f"【이유】 1. 기초사실\n{facts}\n\n2. 판단\n위 인정사실에 비추어 보면 원고의 주장은 이유 없으므로 "
+        "이를 기각하기로 하여 관여 법관의 일치된 의견으로 주문과 같이 판결한다."
     )

@@ -1,12 +1,12 @@
 import random
 
 import pytest
-from korean_copies import COPIES, judgement, statute, story
 
 from axk1.config import ConfigError
 from axk1.corpus.dedup.near import NearDedup, NearDedupSettings
 from axk1.corpus.documents import Document
 from axk1.corpus.steps import make_step
+from korean_copies import COPIES, judgement, statute, story
 
 FOUND = {"particles": 0.85, "spacing": 1.0, "typos": 1.0, "reordered": 1.0, "framed": 1.0, "spacing+typos+frame": 0.95}
 
@@ -63,8 +63,11 @@ def test_short_texts_are_copies_when_their_letters_are_equal(first, second, is_c
 
 def test_paragraphs_of_earlier_documents_are_cut_out():
     rng = random.Random(3)
-    notice = "이 누리집의 모든 글은 저작권법의 보호를 받으며, 미리 허락을 얻지 않고 옮겨 싣거나 나누어 주는 일은 할 수 없습니다. " * 2
-    other = notice.replace("허락을 얻지", "허락을  얻지").replace("누리집의", "누리집에 있는")
+    notice = (
+        "이 누리집의 모든 글은 저작권법의 보호를 받으며, 허락을 얻지 않고 옮겨 싣거나 나누어 줄 수 없습니다. "
+        "문의할 것이 있으면 평일 아침 아홉 시부터 저녁 여섯 시까지 고객 상담실로 전화해 주시기 바랍니다."
+    )
+    other = notice.replace("옮겨 싣거나", "옮겨싣거나").replace("전화해", "연락해")
     bodies = [story(rng, 4) for _ in range(3)]
     texts = [f"{bodies[0]}\n\n{notice}", f"{bodies[1]}\n\n\n{other}\n\n짧은 끝말", notice, f"{notice}\n\n짧은 끝말"]
     kept, rejected = through(NearDedup(NearDedupSettings(unit="paragraph")), texts)
@@ -74,7 +77,9 @@ def test_paragraphs_of_earlier_documents_are_cut_out():
 
 
 def test_paragraphs_that_repeat_within_one_document_stay():
-    refrain = "산에는 꽃 피네 꽃이 피네 갈 봄 여름 없이 꽃이 피네 산에 산에 피는 꽃은 저만치 혼자서 피어 있네 산에서 우는 작은 새여"
+    refrain = (
+        "산에는 꽃 피네 꽃이 피네 갈 봄 여름 없이 꽃이 피네 산에 산에 피는 꽃은 저만치 혼자서 피어 있네 산에서 우는"
+    )
     text = "\n\n".join([refrain, "사이", refrain])
     kept, _ = through(NearDedup(NearDedupSettings(unit="paragraph")), [text])
     assert [one.text for one in kept] == [text]
