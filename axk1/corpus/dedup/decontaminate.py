@@ -66,10 +66,10 @@ class Contamination:
 class Decontaminate:
     """Documents with an evaluation item in them go, or the passages do. The rejects name set, item and share.
 
-    Memory: the items only, about 40 bytes a letter of them; it does not grow with the corpus.
+    Memory: the items only, about 80 bytes a letter of them; it does not grow with the corpus.
     """
 
-    scope = "document"  # what happens to a document depends on it alone
+    scope = "corpus"  # for the report; what happens to a document depends on it alone
 
     def __init__(self, settings: DecontaminateSettings = DecontaminateSettings()) -> None:
         self._settings = settings

@@ -22,8 +22,9 @@ _PARAGRAPHS = re.compile(r"(\n[ \t]*\n\s*)")  # with what stands between them, s
 class NearDedupSettings:
     """What counts as a copy, and what the tables may take in memory before they move to a temporary file.
 
-    threshold: the Jaccard similarity of the two sets of shingles. shingle: letters a shingle, white space and
-    punctuation left out. min_letters: a shorter text is a copy only of the same letters in the same order.
+    threshold: the Jaccard similarity of the two sets of shingles. Sister texts that differ in names (statutes,
+    reference pages) reach 0.9; copies with other particles in every fifth word fall to 0.8. shingle: letters a shingle,
+    white space and punctuation left out. min_letters: a shorter text is a copy only when all its letters are the same.
     """
 
     threshold: float = 0.8

@@ -1,7 +1,7 @@
 """Exact substring deduplication: passages that stand letter for letter in an earlier text are cut out, the first stays.
 
-A suffix array finds such passages too, but only within what it was built over: 5 to 9 bytes of memory a byte, all of
-it at once. Here the corpus streams. Of every text a few windows are sampled by their content, so that equal passages
+A suffix array finds such passages too, but only within what it was built over: 9 bytes of memory a byte, all of it at
+once. Here the corpus streams. Of every text a few windows are sampled by their content, so that equal passages
 have equal samples; a sample that was seen before is compared letter by letter in both directions with the text that
 stands on disk. What is found is the same (the tests hold it against a suffix array), over a corpus of any size.
 """
