@@ -1,16 +1,12 @@
 import io
-import random
 import unicodedata
-from hashlib import blake2b
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from axk1.config import ConfigError
-from axk1.corpus import dedup
 from axk1.corpus.clean import DropEmpty, Newlines, Nfc
-from axk1.corpus.dedup import DigestSet, ExactDedup
 from axk1.corpus.documents import Document, JsonLines, read_documents
 from axk1.corpus.split import part_of
 from axk1.corpus.steps import make_step, step_name
@@ -42,34 +38,6 @@ def test_empty_documents_go_with_a_reason(texts):
     assert rejected == [(text, "no text") for text in texts if not text.strip()]
 
 
-@given(TEXTS, TEXTS)
-def test_dedup_keeps_the_first_of_each_text_across_sources(first, second):
-    step = ExactDedup()
-    kept = _through(step, first)[0] + _through(step, second)[0]
-    assert kept == list(dict.fromkeys(first + second))
-
-
-@pytest.mark.parametrize("memory", [1 << 10, 1 << 30])  # the small one: tables in a temporary file from the start
-def test_a_digest_set_is_a_set(memory, monkeypatch):
-    monkeypatch.setattr(dedup, "_FIRST_SLOTS", 16)
-    rng = random.Random(0)
-    digests = [bytes(16)] + [blake2b(rng.randbytes(2), digest_size=16).digest() for _ in range(5000)]
-    table, oracle = DigestSet(memory), set[bytes]()
-    for digest in digests:
-        assert table.add(digest) == (digest not in oracle)
-        oracle.add(digest)
-    assert len(table) == len(oracle)
-    assert not any(table.add(digest) for digest in digests)
-
-
-def test_a_digest_set_takes_at_most_48_bytes_a_document(monkeypatch):
-    monkeypatch.setattr(dedup, "_FIRST_SLOTS", 16)
-    table = DigestSet(1 << 30)
-    for n in range(20_000):
-        table.add(blake2b(n.to_bytes(4, "little"), digest_size=16).digest())
-        assert 24 * len(table) <= len(table._table) <= max(48 * (len(table) + 1), 16 * 16)
-
-
 @given(st.text(max_size=20), st.integers(0, 5))
 def test_the_split_depends_on_the_text_alone(text, seed):
     assert part_of(text, 0.3, seed) == part_of(str(text), 0.3, seed)
@@ -90,7 +58,7 @@ def test_the_split_has_the_asked_size_and_changes_with_the_seed(fraction):
 def test_options_of_a_step_are_those_of_its_settings():
     entry = {"name": "exact_dedup", "memory_bytes": 1 << 20}
     assert step_name(entry) == "exact_dedup"
-    assert make_step(entry)._seen._memory_bytes == 1 << 20
+    assert make_step(entry)._seen._slots._memory_bytes == 1 << 20
 
 
 @pytest.mark.parametrize(
