@@ -45,6 +45,9 @@ VERBS: Mapping[str, Verb] = {
     "tokenizer": Verb(
         "axk1.cli.tokenizer:tokenizer", "토크나이저 살펴보기", "look at a tokenizer and what it does to a text"
     ),
+    "data": Verb(
+        "axk1.cli.release:data", "말뭉치를 공개할 폴더로 만들고 확인하기", "publish a corpus, or check a published one"
+    ),
     "corpus": Verb("axk1.cli.corpus:corpus", "내장 학습 문제 살펴보기", "look at the built-in curriculum"),
 }
 
