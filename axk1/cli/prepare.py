@@ -49,7 +49,7 @@ def make_tokenizer(job: Job) -> Mapping[str, Any]:
     settings = job.recipe.tokenizer
     there = job.run.summary("corpus")["train"]["bytes"]
     texts = _sample(job.folder("corpus"), settings.sample_bytes, settings.sample_bytes / max(there, 1))
-    tokenizer = train(texts, settings.vocab_size, settings.hangul)
+    tokenizer = train(texts, settings.vocab_size, settings.pieces, settings.superwords_from)
     tokenizer.save(job.folder("tokenizer"))
     job.tell(f"어휘 {tokenizer.vocab_size:,}개", f"{tokenizer.vocab_size:,} entries")
     return {"vocab_size": tokenizer.vocab_size}

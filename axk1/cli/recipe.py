@@ -12,7 +12,7 @@ from axk1.corpus.source import Source, files_of
 from axk1.corpus.streams import CorpusError
 from axk1.export.quantize_formats import PARTS, Formats, named_formats
 from axk1.posttrain.sft import SftConfig
-from axk1.tokenizer.train import Hangul
+from axk1.tokenizer.pieces import Digits, Hangul, Indentation, Newlines, Pieces
 from axk1.train.architecture import require_fit
 from axk1.train.pretrain import PretrainConfig
 
@@ -23,12 +23,25 @@ __all__ = ["DataConfig", "EvalsConfig", "QuantizeConfig", "Recipe", "TokenizerCo
 class TokenizerConfig:
     """Trained on about `sample_bytes` of the training documents and as many of the conversations.
 
-    hangul: whether a token may span a run of syllables or one alone.
+    hangul, digits, newlines, indentation: what a token may span, as `axk1/tokenizer/pieces.py` explains.
+    superwords_from: entries from this one on may span several words; 0 = none.
     """
 
     vocab_size: int
     sample_bytes: int = 64_000_000
     hangul: Hangul = "words"
+    digits: Digits = "single"
+    newlines: Newlines = "apart"
+    indentation: Indentation = "shared"
+    superwords_from: int = 0
+
+    def __post_init__(self) -> None:
+        _ = self.pieces  # a wrong name is found before anything runs
+
+    @property
+    def pieces(self) -> Pieces:
+        """How text is cut before merges. ValueError for a choice that is not known."""
+        return Pieces(self.hangul, self.digits, self.newlines, self.indentation)
 
 
 @dataclass(frozen=True)

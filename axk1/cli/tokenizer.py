@@ -6,6 +6,8 @@ import sys
 import unicodedata
 from pathlib import Path
 
+from axk1.cli.tokenizer_audit import tokenizer_audit
+from axk1.cli.tokenizer_graft import tokenizer_graft
 from axk1.cli.words import Words
 from axk1.corpus.streams import decode
 from axk1.tokenizer.special import SPECIAL_TOKENS
@@ -15,7 +17,11 @@ __all__ = ["tokenizer"]
 
 
 def tokenizer(argv: list[str], say: Words) -> int:
-    """Cut a text into tokens, or count the tokens of files."""
+    """Cut a text into tokens, or count the tokens of files; or what its first word asks for."""
+    if argv[:1] == ["audit"]:
+        return tokenizer_audit(argv[1:], say)
+    if argv[:1] == ["graft"]:
+        return tokenizer_graft(argv[1:], say)
     options = _parser(say).parse_args(argv)
     loaded = Tokenizer.load(options.folder)
     if options.text is None:
@@ -27,7 +33,12 @@ def tokenizer(argv: list[str], say: Words) -> int:
 
 def _parser(say: Words) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="axk1 tokenizer", description=say("토크나이저 살펴보기", "what a tokenizer makes of a text")
+        prog="axk1 tokenizer",
+        description=say("토크나이저 살펴보기", "what a tokenizer makes of a text"),
+        epilog=say(
+            "axk1 tokenizer audit -h: 여러 토크나이저 비교, axk1 tokenizer graft -h: 한국어 토큰 보태기",
+            "axk1 tokenizer audit -h: tokenizers side by side; axk1 tokenizer graft -h: add Korean tokens to a model",
+        ),
     )
     add = parser.add_argument
     add("folder", type=Path, help=say("토크나이저나 모델의 폴더", "a tokenizer's or a model's folder"))

@@ -13,7 +13,7 @@ import tokenizers
 from axk1.runs import write_whole
 from axk1.tokenizer.special import END_OF_TEXT, IM_END, PAD, SPECIAL_TOKENS
 
-__all__ = ["StreamDecoder", "Tokenizer", "TokenizerError"]
+__all__ = ["StreamDecoder", "Tokenizer", "TokenizerError", "byte_characters"]
 
 _FILE = "tokenizer.json"
 # Characters handed to the library at once: it needs some 450 bytes of memory for every token on the way.
@@ -226,7 +226,7 @@ def _check_special_tokens(backend: tokenizers.Tokenizer, file: Path) -> None:
 
 def _token_bytes(backend: tokenizers.Tokenizer) -> tuple[bytes, ...]:
     """By id; an id that no token has stands for no bytes."""
-    byte_of = {character: byte for byte, character in enumerate(_byte_characters())}
+    byte_of = {character: byte for byte, character in enumerate(byte_characters())}
     named = {id_: token.content.encode("utf-8") for id_, token in backend.get_added_tokens_decoder().items()}
     vocabulary = {id_: token for token, id_ in backend.get_vocab().items() if id_ not in named}
     try:
@@ -237,7 +237,7 @@ def _token_bytes(backend: tokenizers.Tokenizer) -> tuple[bytes, ...]:
     return tuple(found.get(id_, b"") for id_ in range(max(found) + 1))
 
 
-def _byte_characters() -> list[str]:
+def byte_characters() -> list[str]:
     """The visible character by which byte-level BPE writes each byte (the convention of GPT-2).
 
     Printable Latin-1 stands for itself, the other bytes in turn for U+0100, U+0101 …

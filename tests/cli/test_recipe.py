@@ -1,4 +1,5 @@
 import errno
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ pytest.importorskip("torch")
 
 from axk1.arch import active_parameters
 from axk1.cli import main
-from axk1.cli.recipe import QuantizeConfig, load_recipe
+from axk1.cli.recipe import QuantizeConfig, Recipe, load_recipe
 from axk1.config import ConfigError, read
 from axk1.export.quantize_formats import PARTS, format_name
 
@@ -19,12 +20,16 @@ def rows(count: int) -> str:
     return "".join(f'{{"text": "글 {number}"}}\n' for number in range(count))
 
 
-@pytest.mark.parametrize("name", [path.name for path in sorted((ROOT / "recipes").iterdir())])
-def test_every_recipe_reads(name: str, tmp_path: Path) -> None:
-    for source in read(ROOT / "recipes" / name / "corpus.toml").get("sources", ()):
+FOLDERS = [path.parent for path in sorted((ROOT / "recipes").rglob("pretrain.toml"))]
+TOKENIZER_TRIALS = [path for path in FOLDERS if path.name.startswith("tokenizer-")]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_every_recipe_reads(folder: Path, tmp_path: Path) -> None:
+    for source in read(folder / "corpus.toml").get("sources", ()):
         (tmp_path / source["path"]).touch()
-    recipe = load_recipe(ROOT / "recipes" / name, (), tmp_path)
-    assert recipe.name == name
+    recipe = load_recipe(folder, (), tmp_path)
+    assert recipe.name == folder.name
     assert recipe.pretrain.training.steps > 0
 
 
@@ -35,6 +40,25 @@ def test_the_dense_recipe_is_as_large_per_token_and_learns_from_the_same_tokens(
     shape, experts = dense.pretrain.model.config(), sparse.pretrain.model.config()
     assert shape.sparse_layers == ()
     assert 1.0 <= active_parameters(shape) / active_parameters(experts) < 1.002
+
+
+def test_the_tokenizer_trials_differ_in_nothing_but_the_tokenizer(tmp_path: Path) -> None:
+    recipes = [load_trial(folder, tmp_path) for folder in TOKENIZER_TRIALS]
+    assert len(recipes) == 6
+    assert len({recipe.tokenizer for recipe in recipes}) == 6
+    assert {recipe.tokenizer.vocab_size for recipe in recipes} == {16384}
+    for one in recipes:
+        assert (one.corpus, one.data, one.sft) == (recipes[0].corpus, recipes[0].data, None)
+        training = replace(one.pretrain.training, tokens=1_000_000)  # as many bytes, hence not as many tokens
+        assert replace(one.pretrain, training=training) == replace(
+            recipes[0].pretrain, training=replace(recipes[0].pretrain.training, tokens=1_000_000)
+        )
+
+
+def load_trial(folder: Path, text: Path) -> Recipe:
+    for source in read(folder / "corpus.toml")["sources"]:
+        (text / source["path"]).touch()
+    return load_recipe(folder, (), text)
 
 
 def test_overrides_reach_their_stage() -> None:

@@ -4,12 +4,15 @@ from collections.abc import Iterator
 import pytest
 from tokenizers import Regex, pre_tokenizers
 
+from axk1.tokenizer.pieces import Pieces
 from axk1.tokenizer.special import SPECIAL_TOKENS
-from axk1.tokenizer.train import PATTERNS, SMALLEST_VOCABULARY, Hangul, train
+from axk1.tokenizer.train import SMALLEST_VOCABULARY, train
+
+WORDS = Pieces()
 
 
-def pieces(text: str, hangul: Hangul = "words") -> list[str]:
-    return [piece for piece, _ in pre_tokenizers.Split(Regex(PATTERNS[hangul]), "isolated").pre_tokenize_str(text)]
+def pieces(text: str, how: Pieces = WORDS) -> list[str]:
+    return [piece for piece, _ in pre_tokenizers.Split(Regex(how.pattern), "isolated").pre_tokenize_str(text)]
 
 
 @pytest.mark.parametrize(
@@ -55,13 +58,13 @@ def test_pieces(expected: list[str]) -> None:
     ids=repr,
 )
 def test_pieces_by_syllable(expected: list[str]) -> None:
-    assert pieces("".join(expected), "syllables") == expected
+    assert pieces("".join(expected), Pieces("syllables")) == expected
 
 
 def test_syllables_leave_no_token_of_two() -> None:
     """A new name is cut like every name: that is what the choice is for."""
     texts = ["민준이 거실에서 민준이를 불렀다. the kitchen 12"] * 20
-    words, syllables = train(texts, 600), train(texts, 600, "syllables")
+    words, syllables = train(texts, 600), train(texts, 600, Pieces("syllables"))
     for tokenizer in (words, syllables):
         assert tokenizer.decode(tokenizer.encode("민서는 ᄒᆞᆫ글 English")) == "민서는 ᄒᆞᆫ글 English"
     assert all(len(re.findall("[가-힣]", data.decode("utf-8", "ignore"))) <= 1 for data in syllables.token_bytes)
@@ -70,8 +73,10 @@ def test_syllables_leave_no_token_of_two() -> None:
 
 
 def test_an_unknown_unit_is_refused() -> None:
-    with pytest.raises(ValueError, match="hangul 'jamo' is not known: use one of words, syllables"):
-        train(["가"], 300, "jamo")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="hangul 'jamo' is not known: use one of words, morphemes, syllables"):
+        Pieces("jamo")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="digits 'twos' is not known: use one of single, threes"):
+        Pieces(digits="twos")  # type: ignore[arg-type]
 
 
 def test_special_ids_are_fixed() -> None:
