@@ -1,0 +1,28 @@
+"""Advertising and pages made for search engines, by the phrases that give them away."""
+
+import re
+
+__all__ = ["ad_phrases"]
+
+_PHRASES = tuple(
+    """무료상담|무료 상담|상담문의|상담 문의|문의주세요|문의 주세요|연락주세요|연락 주세요|전화주세요|전화 주세요|카톡문의|카톡 문의
+    |카카오톡 상담|텔레그램|클릭하세요|클릭 하세요|바로가기 클릭|여기를 클릭|추천업체|추천 업체|업체추천|업체 추천|잘하는곳|잘하는 곳
+    |가격비교|가격 비교|최저가|할인쿠폰|할인 쿠폰|이벤트 진행중|당일대출|당일 대출|무직자|신용불량|소액결제|현금화|먹튀|토토사이트
+    |카지노|바카라|슬롯|가입머니|첫충|꽁머니|출장마사지|출장안마|성형외과 추천|견적문의|견적 문의|무료견적|무료 견적|24시간 상담|24시 상담
+    |친절상담|친절 상담|예약문의|예약 문의|원고료|제공받아 작성|업체로부터|전국 어디든|당일배송|특가|문의전화|대표번호|후불제|정품보장""".replace(
+        "\n", ""
+    )
+    .replace("    ", "")
+    .split("|")
+)
+_PHONE = re.compile(r"(?<![\d-])(?:01[016-9]|0\d{1,2}|15\d\d|16\d\d|18\d\d)[-. ]\d{3,4}(?:[-. ]\d{4})?(?![\d-])")
+_PRICE = re.compile(r"\d[\d,]*(?:만원|만 원|원대|원부터|% ?할인)")
+
+
+def ad_phrases(text: str) -> float:
+    """Different phrases of advertising, telephone numbers and prices per 100 characters of text."""
+    found = sum(phrase in text for phrase in _PHRASES)
+    if not found:
+        return 0.0
+    found += min(2, len(_PHONE.findall(text))) + min(2, len(_PRICE.findall(text)))
+    return 100 * found / max(100, len(text)) if found >= 3 else 0.0
