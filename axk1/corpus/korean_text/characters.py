@@ -6,7 +6,9 @@ __all__ = ["narrow", "plain_middle_dots", "plain_spaces", "without_trailing_spac
 
 _SPACES = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u3164\uffa0"
 _LINE_ENDS = "\x0b\x0c\x85\u2028\u2029"
-_INVISIBLE = "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069"
+_INVISIBLE = (
+    "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069"
+)
 _INVISIBLE += "\ufeff\ufff9-\ufffb"
 _ODD = re.compile(f"([{_SPACES}])|(\r\n?|[{_LINE_ENDS}])|[{_INVISIBLE}]")
 # Joiners have work to do in emoji and in other scripts; after Hangul, Latin, digits, spaces they are rubbish.

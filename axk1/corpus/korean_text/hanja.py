@@ -24,7 +24,9 @@ def reads_as(hanja: str, hangul: str) -> bool:
     if len(hanja) != len(hangul):
         return False
     table = readings()
-    return 3 * sum(syllable in table.get(one, "") for one, syllable in zip(hanja, hangul, strict=True)) >= 2 * len(hanja)
+    return 3 * sum(syllable in table.get(one, "") for one, syllable in zip(hanja, hangul, strict=True)) >= 2 * len(
+        hanja
+    )
 
 
 def with_hanja(text: str, policy: HanjaPolicy) -> str:

@@ -10,13 +10,14 @@ import re
 __all__ = ["sentences"]
 
 _CLOSING = "\"'”’」』》〉)\\]*_"
-_END = re.compile(rf"(?<=[가-힣A-Za-z0-9%\])'\"”’」』》〉…!?~ㅋㅎㅠㅜ^])[.!?…。]+[{_CLOSING}]*(?=\s)|(?<=[가-힣])[!?]+(?=[가-힣])")
-_LINE_END = re.compile(r"\n")
+_END = re.compile(
+    rf"(?<=[가-힣A-Za-z0-9%\])'\"”’」』》〉…!?~ㅋㅎㅠㅜ^])[.!?…。]+[{_CLOSING}]*(?:\[\d+\])*(?=\s)|(?<=[가-힣])[!?]+(?=[가-힣])|(?<=[다요])\.(?=[가-힣])"
+)
 _ABBREVIATION = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|Jr|Sr|St|vs|No|Vol|pp|cf|al|Inc|Co|Corp|Ltd|Fig|Eq|e\.g|i\.e|etc|[A-Z])\.)$"
 )
-_NUMBER = re.compile(r"(?:^|[\s(\[「“\"'·,~-])(?:\d{1,4}|[가나다라마바사아자차카타파하]|[ivxIVX]{1,4})\.$")
-_QUOTING = re.compile(r"\s*(?:라고|하고|이라고|라는|라며|라면서|하며|고)(?=[\s가-힣])")
+_NUMBER = re.compile(r"(?:^|[\s(\[「“\"'·,~】-])(?:\d{1,4}(?:의\d+)?|[가나다라마바사아자차카타파하]|[ivxIVX]{1,4})\.$")
+_PAIRS = ("()", "“”", "‘’", "「」", "[]")
 
 
 def sentences(text: str) -> list[str]:
@@ -36,10 +37,19 @@ def _of_line(line: str) -> list[str]:
 
 
 def _ends(line: str, start: int, end: re.Match[str]) -> bool:
-    """Whether the mark ends a sentence: not after a number or an abbreviation, not before "라고" of a quotation."""
+    """Whether the mark ends a sentence: not after a number or an abbreviation, not inside brackets or quotes."""
     mark = end[0]
     if mark[0] == "." and len(mark.rstrip("\"'”’」』》〉)]*_")) == 1:
         before = line[start : end.start() + 1]
         if _NUMBER.search(before) or _ABBREVIATION.search(before):
             return False
-    return _QUOTING.match(line, end.end()) is None or mark[-1] in ".!?…。"
+    return not _is_inside(line, start, end.end())
+
+
+def _is_inside(line: str, start: int, end: int) -> bool:
+    """Whether a bracket or a quotation that opened in this sentence closes only later: (가등록을 포함한다. 이하 같다)."""
+    for opening, closing in _PAIRS:
+        opened = line.count(opening, start, end)
+        if opened and opened > line.count(closing, start, end) and closing in line[end:]:
+            return True
+    return line.count('"', start, end) % 2 == 1 and '"' in line[end:]

@@ -15,12 +15,15 @@ _PHRASES = tuple(
     .replace("    ", "")
     .split("|")
 )
+_LONGEST = 5000  # characters: a page of advertising is shorter, and in a longer text all phrases together count little
 _PHONE = re.compile(r"(?<![\d-])(?:01[016-9]|0\d{1,2}|15\d\d|16\d\d|18\d\d)[-. ]\d{3,4}(?:[-. ]\d{4})?(?![\d-])")
 _PRICE = re.compile(r"\d[\d,]*(?:만원|만 원|원대|원부터|% ?할인)")
 
 
 def ad_phrases(text: str) -> float:
     """Different phrases of advertising, telephone numbers and prices per 100 characters of text."""
+    if len(text) > _LONGEST:
+        return 0.0
     found = sum(phrase in text for phrase in _PHRASES)
     if not found:
         return 0.0

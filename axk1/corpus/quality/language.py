@@ -17,13 +17,116 @@ Language = Literal["ko", "en", "zh", "ja", "code", "other", "none"]
 """other: letters of another language; none: no letters to judge by (numbers, rules, empty lines)."""
 
 _ENGLISH = frozenset(
-    """the of and to in is a for that with on as are be this by or it from not an can you if we at has have was will when
-    which your use all how what i he she they his her my but do does did more than into only been were about between
-    using should may see no one each other any their there these so out up must its where then them us""".split()
+    [
+        "the",
+        "of",
+        "and",
+        "to",
+        "in",
+        "is",
+        "a",
+        "for",
+        "that",
+        "with",
+        "on",
+        "as",
+        "are",
+        "be",
+        "this",
+        "by",
+        "or",
+        "it",
+        "from",
+        "not",
+        "an",
+        "can",
+        "you",
+        "if",
+        "we",
+        "at",
+        "has",
+        "have",
+        "was",
+        "will",
+        "when",
+        "which",
+        "your",
+        "use",
+        "all",
+        "how",
+        "what",
+        "i",
+        "he",
+        "she",
+        "they",
+        "his",
+        "her",
+        "my",
+        "but",
+        "do",
+        "does",
+        "did",
+        "more",
+        "than",
+        "into",
+        "only",
+        "been",
+        "were",
+        "about",
+        "between",
+        "using",
+        "should",
+        "may",
+        "see",
+        "no",
+        "one",
+        "each",
+        "other",
+        "any",
+        "their",
+        "there",
+        "these",
+        "so",
+        "out",
+        "up",
+        "must",
+        "its",
+        "where",
+        "then",
+        "them",
+        "us",
+    ]
 )
 _STATEMENTS = (
-    *("def ", "class ", "import ", "from ", "return", "elif ", "else", "try", "except", "finally", "raise ", "yield ", "assert "),
-    *("if ", "for ", "while ", "with ", "async ", "await ", "@", "#include", "#define", "public ", "private ", "static "),
+    *(
+        "def ",
+        "class ",
+        "import ",
+        "from ",
+        "return",
+        "elif ",
+        "else",
+        "try",
+        "except",
+        "finally",
+        "raise ",
+        "yield ",
+        "assert ",
+    ),
+    *(
+        "if ",
+        "for ",
+        "while ",
+        "with ",
+        "async ",
+        "await ",
+        "@",
+        "#include",
+        "#define",
+        "public ",
+        "private ",
+        "static ",
+    ),
     *("const ", "let ", "var ", "function", "using ", "namespace ", "$ ", ">>> ", "//", "/*", "<", "}", ")", "]", "{"),
     *("pass", "break", "continue", "del ", "global ", "print"),
 )
@@ -56,12 +159,24 @@ def _counts(text: str, lines: int) -> NDArray[np.int64]:
 
 
 def _letters(counts: Sequence[int]) -> int:
-    return counts[Kind.HANGUL] + counts[Kind.LATIN] + counts[Kind.HAN] + counts[Kind.KANA] + counts[Kind.SCRIPT] + counts[Kind.JAMO]
+    return (
+        counts[Kind.HANGUL]
+        + counts[Kind.LATIN]
+        + counts[Kind.HAN]
+        + counts[Kind.KANA]
+        + counts[Kind.SCRIPT]
+        + counts[Kind.JAMO]
+    )
 
 
 def _language(line: str, counts: Sequence[int]) -> Language:
     """Hangul weighs three: a syllable is as much text as three Latin letters, and Korean is full of Latin names."""
-    hangul, latin, han, kana = counts[Kind.HANGUL] + counts[Kind.JAMO], counts[Kind.LATIN], counts[Kind.HAN], counts[Kind.KANA]
+    hangul, latin, han, kana = (
+        counts[Kind.HANGUL] + counts[Kind.JAMO],
+        counts[Kind.LATIN],
+        counts[Kind.HAN],
+        counts[Kind.KANA],
+    )
     script = counts[Kind.SCRIPT]
     if not hangul + latin + han + kana + script:
         return "none"
@@ -78,15 +193,19 @@ def _latin(line: str, counts: Sequence[int]) -> Language:
     """Prose has function words: one word in four of English text is one; code has symbols, and opens with its words."""
     words = line.lower().split()
     known = sum(map(_ENGLISH.__contains__, words))
-    if 3 * known < len(words) and _looks_like_code(line, counts[Kind.SYMBOL], counts[Kind.LATIN]):
+    if _looks_like_code(line, counts[Kind.SYMBOL], counts[Kind.LATIN], 3 * known < len(words)):
         return "code"
     return "en" if 8 * known >= len(words) or len(words) < 8 else "other"
 
 
-def _looks_like_code(line: str, symbols: int, letters: int) -> bool:
-    """Many symbols; or some of them, or a block's colon, in a line that is indented or opens with a statement."""
-    if 8 * symbols >= letters:
+def _looks_like_code(line: str, symbols: int, letters: int, few_function_words: bool) -> bool:
+    """Many symbols; or a statement's first word with its colon, call or operator; or an indented line with some."""
+    if few_function_words and 8 * symbols >= letters:
+        return True
+    if few_function_words and (" = " in line or "self." in line):
         return True
     body = line.strip()
-    marked = 25 * symbols >= letters or body.endswith((":", ")", ",", ";")) or "()" in body
-    return marked and (line[:2] == "  " or body.startswith(_STATEMENTS))
+    marked = 25 * symbols >= letters or "()" in body or body.endswith((":", ")", ",", ";"))
+    if body.startswith(_STATEMENTS):
+        return marked and (few_function_words or ((symbols > 0 or "(" in body) and body.endswith((":", ")", ";"))))
+    return marked and few_function_words and line[:4] == "    "

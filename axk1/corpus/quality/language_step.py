@@ -42,7 +42,10 @@ class LanguageStep:
             letters = languages(document.text)
             main = max(letters, key=letters.__getitem__, default="none")
             total = sum(letters.values())
-            if total and sum(letters.get(one, 0) for one in _known(self._config.keep)) < self._config.least_share * total:
+            if (
+                total
+                and sum(letters.get(one, 0) for one in _known(self._config.keep)) < self._config.least_share * total
+            ):
                 reject(document, f"mostly in another language ({main})")
                 continue
             yield document.noted(language=main, korean_share=round(letters.get("ko", 0) / total, 3) if total else 0.0)

@@ -29,7 +29,10 @@ class Kind(IntEnum):
 
 
 _RANGES: tuple[tuple[Kind, str], ...] = (
-    (Kind.SYMBOL, "0021-002f 003a-0040 005b-0060 007b-007e 2000-2bff 3000-3040 ff00-ff65 fe00-fe6f e000-f8ff fffd-fffd"),
+    (
+        Kind.SYMBOL,
+        "0021-002f 003a-0040 005b-0060 007b-007e 2000-2bff 3000-3040 ff00-ff65 fe00-fe6f e000-f8ff fffd-fffd",
+    ),
     (Kind.SCRIPT, "00aa-00aa 00b5-00b5 00ba-00ba 00c0-00d6 00d8-00f6 00f8-0fff 10a0-10ff 1200-1fff"),
     (Kind.SYMBOL, "00a1-00a9 00ab-00b4 00b6-00b9 00bb-00bf 00d7-00d7 00f7-00f7"),
     (Kind.LATIN, "0041-005a 0061-007a"),

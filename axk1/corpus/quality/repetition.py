@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Repetition", "repetition_of"]
 
+_FEWEST = 20  # words; a review or a line of chat repeats by chance
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -25,7 +26,7 @@ class Repetition:
 def repetition_of(text: str) -> Repetition:
     """Count words between white space."""
     words = text.split()
-    if len(words) < 2:
+    if len(words) < _FEWEST:
         return Repetition(len(words), 0.0, 0.0, 0.0, 0.0)
     known: dict[str, int] = {}
     ids_W = np.fromiter((known.setdefault(word, len(known)) for word in words), np.uint64, len(words))

@@ -12,16 +12,19 @@ from numpy.typing import NDArray
 
 from axk1.corpus.korean_text.mojibake import lost_share
 from axk1.corpus.quality.letters import Kind, kinds_of, units_of
+from axk1.corpus.quality.order import order_of
 
 __all__ = ["Signals", "signals_of"]
 
 # Last syllables of particles and of endings, own list.
-_ENDINGS = "은는이가을를에의도로와과만서며고면다요까니께야여라든나지자해써한할된될인던일게히록려네죠군걸데음함임큼처럼부터랑"
-_OBJECT = "을를"
+_ENDINGS = (
+    "은는이가을를에의도로와과만서며고면다요까니께야여라든나지자해써한할된될인던일게히록려네죠군걸데음함임큼처럼부터랑"
+)
+_FINALS = "다요까죠오라네지음함임ㅋㅎ"  # last syllables of sentences
+_MARKS = ".!?…"
 _LETTERS = (Kind.HANGUL, Kind.LATIN, Kind.HAN, Kind.KANA, Kind.SCRIPT, Kind.JAMO)
 _IN_WORD = (*_LETTERS, Kind.DIGIT)
-_SENTENCE_END = re.compile(r"[다요까죠오라네지음함임][.!?…]|[.!?…]\s*$")
-_URL = re.compile(r"https?://\S+|www\.\S+")
+_URL = re.compile(r"(?:https?://|www\.)[!-~]+")
 
 
 def _syllables(wanted: str) -> NDArray[np.bool_]:
@@ -36,7 +39,7 @@ def _kinds(wanted: tuple[Kind, ...]) -> NDArray[np.bool_]:
     return table
 
 
-_ENDS, _OBJECTS, _WORDS = _syllables(_ENDINGS), _syllables(_OBJECT), _kinds(_IN_WORD)
+_ENDS, _CLOSES, _STOPS, _WORDS = _syllables(_ENDINGS), _syllables(_FINALS), _syllables(_MARKS), _kinds(_IN_WORD)
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Signals:
     eojeol_length: float  # mean, in syllables
     endings: float  # share of the eojeols that end like a particle or an ending
     sentence_ends: int
-    disorder: float  # how much more often than in order two objects (을/를) follow one another; 1 = shuffled
+    order: float  # how well the endings of neighbouring words follow one another (see order.py)
 
 
 def signals_of(text: str) -> Signals:
@@ -76,8 +79,8 @@ def signals_of(text: str) -> Signals:
         eojeols=len(last),
         eojeol_length=_share(count[Kind.HANGUL], len(last)),
         endings=_share(int(_ENDS[last].sum()), len(last)),
-        sentence_ends=len(_SENTENCE_END.findall(text)),
-        disorder=_disorder(_OBJECTS[last]),
+        sentence_ends=int((_CLOSES[units_C[:-1]] & _STOPS[units_C[1:]]).sum()),
+        order=order_of(last),
     )
 
 
@@ -86,15 +89,6 @@ def _last_syllables(units_C: NDArray[np.uint16], kinds_C: NDArray[np.uint8]) -> 
     in_word = _WORDS[kinds_C]
     follows = np.append(in_word[1:], False)
     return units_C[(kinds_C == Kind.HANGUL) & ~follows]
-
-
-def _disorder(is_object: NDArray[np.bool_]) -> float:
-    """Pairs of neighbours that both end in 을/를, over what chance would give; 0 where chance gives fewer than four."""
-    objects = int(is_object.sum())
-    expected = objects * objects / len(is_object) if len(is_object) else 0.0
-    if expected < 4:
-        return 0.0
-    return int((is_object[1:] & is_object[:-1]).sum()) / expected
 
 
 def _share(part: float, whole: float) -> float:

@@ -3,6 +3,7 @@
 steps = [{ name = "quality", least_endings = 0.3 }]
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,9 @@ from axk1.corpus.quality.repetition import Repetition, repetition_of
 from axk1.corpus.quality.signals import Signals, signals_of
 
 __all__ = ["Quality", "QualityConfig", "reason_against"]
+
+
+_STUFFED = 6  # times that a word must stand before its share counts: short texts repeat their subject
 
 
 @dataclass(frozen=True)
@@ -33,9 +37,10 @@ class QualityConfig:
     most_eojeol_length: float = 6.5
     most_digits: float = 0.3
     most_symbols: float = 0.3
-    most_urls: float = 0.3
+    most_urls: float = 0.5
     most_eojeols_per_sentence: float = 200.0
-    most_disorder: float = 0.55
+    disorder: float = 0.9  # words are in disorder where their order scores below -disorder / sqrt(their number)
+    disorder_from: int = 60  # eojeols
     most_ads: float = 1.0  # phrases per 100 characters
     most_repeated_lines: float = 0.3
     most_top_word: float = 0.15
@@ -77,7 +82,11 @@ def reason_against(text: str, signals: Signals, repetition: Repetition, config: 
         (signals.characters >= 20, "mostly links", signals.urls > config.most_urls),
         (signals.characters >= 100, "mostly digits", signals.digits > config.most_digits),
         (signals.characters >= 100, "mostly symbols", signals.symbols > config.most_symbols),
-        (repetition.words >= 20, "keyword stuffing", repetition.top_word > config.most_top_word),
+        (
+            repetition.top_word * repetition.words >= _STUFFED,
+            "keyword stuffing",
+            repetition.top_word > config.most_top_word,
+        ),
         (repetition.words >= 50, "one phrase again and again", repetition.top_pair > config.most_top_pair),
         (repetition.words >= 50, "repeated passages", repetition.fives > config.most_repeated_fives),
         (repetition.words >= 50, "repeated lines", repetition.lines > config.most_repeated_lines),
@@ -89,7 +98,11 @@ def reason_against(text: str, signals: Signals, repetition: Repetition, config: 
             "no sentences",
             signals.eojeols > config.most_eojeols_per_sentence * max(signals.sentence_ends, 0.2),
         ),
-        (korean and long, "words in disorder", signals.disorder > config.most_disorder),
+        (
+            korean and signals.eojeols >= config.disorder_from,
+            "words in disorder",
+            signals.order < -config.disorder / math.sqrt(max(1, signals.eojeols)),
+        ),
     )
     return next((reason for applies, reason, holds in rules if applies and holds), "")
 
