@@ -173,5 +173,5 @@ def test_impossible_settings_are_refused(values, message):
 
 def test_an_unknown_step_names_the_known_ones(texts, tmp_path):
     config = CorpusConfig(steps=("nfd",), sources=(Source(str(texts)),))
-    with pytest.raises(ValueError, match=r"unknown corpus_step 'nfd'; known: drop_empty, exact_dedup, newlines, nfc"):
+    with pytest.raises(ValueError, match=r"unknown corpus_step 'nfd'; known: drop_empty, exact_dedup, .*nfc"):
         build(config, tmp_path / "out")

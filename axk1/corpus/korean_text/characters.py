@@ -49,8 +49,8 @@ def _plain(found: re.Match[str]) -> str:
 
 
 def narrow(text: str) -> str:
-    """Full-width letters and digits as ASCII; full-width punctuation too where the text is Korean (or has no CJK
-    script of its own): in Japanese and Chinese the wide forms are the right ones."""
+    """Full-width letters and digits as ASCII; full-width punctuation too where the text is Korean: in Japanese and
+    Chinese the wide forms are the right ones."""
     if _FULL_WIDTH.search(text) is None:
         return text
     if _HANGUL.search(text) and not _KANA.search(text):
@@ -59,5 +59,5 @@ def narrow(text: str) -> str:
 
 
 def plain_middle_dots(text: str) -> str:
-    """The letter ㆍ (아래아) that stands for a middle dot, as in 시ㆍ도, becomes "·"; between jamo it stays a letter."""
+    """The letter ㆍ (아래아) that stands for a middle dot (시ㆍ도) becomes "·"; between jamo it stays a letter."""
     return _ARAEA_AS_DOT.sub("·", text) if "ㆍ" in text or "ᆞ" in text else text

@@ -25,7 +25,8 @@ def with_chat_jamo(text: str, policy: ChatPolicy, length: int) -> str:
 
 @lru_cache(maxsize=16)
 def _repeats(length: int) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    # No Latin letters, digits, commas: hexadecimal numbers and tables repeat those. Marks at the beginning of a line are headings and rules of a markup language: not chat.
+    # No Latin letters, digits, commas: hexadecimal numbers and tables repeat those. And no marks at the beginning of
+    # a line: they underline headings in markup languages.
     marks = re.compile(rf"(?<=[^\s!?.~…])([!?.~…])\1{{{length},}}")
     return marks, re.compile(rf"([가-힣])\1{{{length},}}")
 

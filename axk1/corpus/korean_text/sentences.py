@@ -17,7 +17,7 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|Jr|Sr|St|vs|No|Vol|pp|cf|al|Inc|Co|Corp|Ltd|Fig|Eq|e\.g|i\.e|etc|[A-Z])\.)$"
 )
 _NUMBER = re.compile(r"(?:^|[\s(\[「“\"'·,~】-])(?:\d{1,4}(?:의\d+)?|[가나다라마바사아자차카타파하]|[ivxIVX]{1,4})\.$")
-_PAIRS = ("()", "“”", "‘’", "「」", "[]")
+_PAIRS = (("(", ")"), ("“", "”"), ("‘", "’"), ("「", "」"), ("[", "]"))
 
 
 def sentences(text: str) -> list[str]:
@@ -47,7 +47,7 @@ def _ends(line: str, start: int, end: re.Match[str]) -> bool:
 
 
 def _is_inside(line: str, start: int, end: int) -> bool:
-    """Whether a bracket or a quotation that opened in this sentence closes only later: (가등록을 포함한다. 이하 같다)."""
+    """Whether a bracket or a quotation that opened in this sentence closes only later: (이하 같다. 끝)."""
     for opening, closing in _PAIRS:
         opened = line.count(opening, start, end)
         if opened and opened > line.count(closing, start, end) and closing in line[end:]:

@@ -17,15 +17,15 @@ class Trait(IntFlag):
     WESTERN = 2  # what single-byte encodings have above ASCII
     HAN = 4
     WIDE = 8  # full-width forms
-    JAMO = 16  # letters of Hangul in any block, but for ㆍ, which is most often a middle dot
+    JAMO = 16  # letters of Hangul in any block, but for ㆍ, which is mostly a dot
     RUN = 32  # some character three times in a row
 
 
 _RANGES = {
     Trait.ODD: "0000-0008 000b-001f 007f-00a0 00ad-00ad 061c-061c 1680-1680 180e-180e 2000-200f 2028-202f 205f-2064 "
     "2066-2069 3000-3000 3164-3164 feff-feff ffa0-ffa0 fff9-fffb",
-    Trait.WESTERN: "0080-00ff 0152-0153 0160-0161 0178-0178 017d-017e 0192-0192 02c6-02c6 02dc-02dc 2013-2014 2018-201e "
-    "2020-2022 2026-2026 2030-2030 2039-203a 20ac-20ac 2122-2122",
+    Trait.WESTERN: "0080-00ff 0152-0153 0160-0161 0178-0178 017d-017e 0192-0192 02c6-02c6 02dc-02dc 2013-2014 "
+    "2018-201e 2020-2022 2026-2026 2030-2030 2039-203a 20ac-20ac 2122-2122",
     Trait.HAN: "3400-4dbf 4e00-9fff f900-faff",
     Trait.WIDE: "ff01-ff5e ffe0-ffe6",
     Trait.JAMO: "1100-11ff 3131-318c a960-a97f d7b0-d7ff ffa1-ffdc",

@@ -36,9 +36,8 @@ class LanguageStep:
 
     def __call__(self, documents: Iterator[Document], reject: Reject) -> Iterator[Document]:
         """Drops with the reason "mostly in another language (zh)"."""
-        for document in documents:
-            if self._config.lines == "drop":
-                document = self._without_lines(document)
+        for original in documents:
+            document = self._without_lines(original) if self._config.lines == "drop" else original
             letters = languages(document.text)
             main = max(letters, key=letters.__getitem__, default="none")
             total = sum(letters.values())
@@ -46,7 +45,7 @@ class LanguageStep:
                 total
                 and sum(letters.get(one, 0) for one in _known(self._config.keep)) < self._config.least_share * total
             ):
-                reject(document, f"mostly in another language ({main})")
+                reject(original, f"mostly in another language ({main})")
                 continue
             yield document.noted(language=main, korean_share=round(letters.get("ko", 0) / total, 3) if total else 0.0)
 

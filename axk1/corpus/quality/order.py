@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 __all__ = ["order_of"]
 
-_SYLLABLES = "는다의을에를이로한은고가서지수할여기과도게나된와및인면그른해라어조야법자만우용며리터적정시트스"  # in this order; class 0 is every other
+# In this order; class 0 is every other.
+_SYLLABLES = "는다의을에를이로한은고가서지수할여기과도게나된와및인면그른해라어조야법자만우용며리터적정시트스"
 # A row per ending, a letter per ending that follows: a = exp(-2) times as often as by chance, m = as often, y = exp(2).
 _TABLE = """
 nljomonmmimknnmoghlmmjjlnsmikeckkojpnlemimnjlmno
@@ -65,8 +66,8 @@ nlgnmoqmlaleprgeaaomjajcqsjhlaafnnhgqkamjqveimry
 
 
 def _scores() -> NDArray[np.float32]:
-    codes = np.array([[ord(letter) for letter in row] for row in _TABLE.split()], np.float32)
-    return (codes - ord("m")) / 6
+    codes = np.array([[ord(letter) for letter in row] for row in _TABLE.split()])
+    return ((codes - ord("m")) / 6).astype(np.float32)
 
 
 def _classes() -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""The register of Korean sentences, read off their last word: 해라체/문어체, 반말, 해요체, 합쇼체; and signs of dialect and chat."""
+"""The register of Korean sentences, read off their last word: 문어체, 반말, 해요체, 합쇼체; and signs of dialect."""
 
 import re
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 __all__ = ["Register", "dialect_of", "honorific_share", "register_of"]
 
 Register = Literal["plain", "banmal", "haeyo", "hapsyo", "none"]
-"""plain: 문어체 (한다, 이다); banmal: 반말 (해, 하니, 하자); haeyo: 해요체; hapsyo: 합쇼체; none: no predicate at the end."""
+"""plain: 문어체 (한다, 이다); banmal: 반말 (해, 하니, 하자); haeyo: 해요체; hapsyo: 합쇼체; none: no predicate."""
 
 _TAIL = re.compile(r"[\s.!?…~^ㄱ-ㅎㅏ-ㅣ;:,*\"'”’」』)\]]+$")
 _LAST_SYLLABLES = 12
@@ -29,19 +29,20 @@ _HONORIFIC = re.compile(
 )
 _DIALECTS: dict[str, re.Pattern[str]] = {
     "gyeongsang": re.compile(
-        r"(?:했|하|왔|갔|먹|뭐|있|없|카)(?:노|데이|심더|능교|십니꺼|니더)(?![가-힣])|카더라|머라카|아이가(?![가-힣])|우야노|억수로|단디|가시나|문디|쌔리|하이소|드이소|오이소|마카다"
+        r"(?:했|하|왔|갔|먹|뭐|있|없|카)(?:노|데이|심더|능교|십니꺼|니더)(?![가-힣])|카더라|머라카|우야노|억수로|단디|가시나|문디|쌔리|하이소|드이소|오이소|마카다"
     ),
     "jeolla": re.compile(
-        r"(?:했|하|것|있|없|그라|허)(?:당께|랑께|제잉|지라|는갑소|는디)(?![가-힣])|거시기|허벌나게|워메|아따|징하게|오메|그랑께|그라제|잉\?"
+        r"(?:했|하|것|있|없|그라|허)(?:당께|랑께|제잉|지라|는갑소|는디)(?![가-힣])|거시기|허벌나게|워메|아따(?![가-힣])|징하게|오메|그랑께|그라제|잉\?"
     ),
     "jeju": re.compile(
-        r"(?:했|하|이|있|없|감|왔|갔)(?:수다|수과|우꽈|우다|엄수다|암수다|쑤과|쑤다)(?![가-힣])|혼저옵|하르방|무사(?:\s|마씸)|마씸|게메|폭삭 속았수다|도새기|하영"
+        r"(?:했|하|이|있|없|감|왔|갔)(?:수다|수과|우꽈|우다|엄수다|암수다|쑤과|쑤다)(?![가-힣])"
+        r"|혼저옵|하르방|마씸|게메|폭삭 속았수다|도새기"
     ),
 }
 
 
 def register_of(sentence: str) -> Register:
-    """The register of one sentence by its last word; what stands after the predicate (ㅋㅋ, ~, quotes) is passed over."""
+    """The register of one sentence by its last word; what stands after it (ㅋㅋ, ~, quotes) is passed over."""
     body = _TAIL.sub("", sentence)[-_LAST_SYLLABLES:]
     if _HAPSYO.search(body):
         return "hapsyo"
@@ -58,7 +59,7 @@ def honorific_share(sentences: list[str]) -> float:
 
 
 def dialect_of(text: str) -> str:
-    """The dialect with the most markers, at least two; "" for none. A hint: the markers are few and partly shared."""
+    """The dialect with the most markers, at least two and one in 1,000 characters; "" for none. A hint, no more."""
     counts = {name: len(pattern.findall(text)) for name, pattern in _DIALECTS.items()}
     name = max(counts, key=counts.__getitem__)
-    return name if counts[name] >= 2 else ""
+    return name if counts[name] >= max(2, len(text) / 1000) else ""

@@ -29,18 +29,23 @@ def repetition_of(text: str) -> Repetition:
     if len(words) < _FEWEST:
         return Repetition(len(words), 0.0, 0.0, 0.0, 0.0)
     known: dict[str, int] = {}
-    ids_W = np.fromiter((known.setdefault(word, len(known)) for word in words), np.uint64, len(words))
-    counts = np.bincount(ids_W.astype(np.int64))
-    counts[[number for word, number in known.items() if len(word) < 2]] = 0
+    # A word's number is where it stands first.
+    ids_W = np.fromiter(map(known.setdefault, words, range(len(words))), np.uint64, len(words))
     _, pairs = np.unique(_runs(ids_W, 2), return_counts=True)
     fives = _runs(ids_W, 5)
     return Repetition(
         words=len(words),
         lines=_repeated_lines(text),
-        top_word=float(counts.max()) / len(words),
+        top_word=_top_word(words, ids_W) / len(words),
         top_pair=2.0 * float(pairs.max()) / len(words),
         fives=1.0 - len(np.unique(fives)) / len(fives) if len(fives) else 0.0,
     )
+
+
+def _top_word(words: list[str], ids_W: NDArray[np.uint64]) -> int:
+    """How often the most frequent word of two letters and more stands there."""
+    counts = np.bincount(ids_W.astype(np.int64))
+    return next((int(counts[first]) for first in np.argsort(-counts) if len(words[first]) > 1), 0)
 
 
 def _runs(ids_W: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:

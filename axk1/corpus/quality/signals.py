@@ -88,7 +88,8 @@ def _last_syllables(units_C: NDArray[np.uint16], kinds_C: NDArray[np.uint8]) -> 
     """The last unit of every word that ends in a syllable."""
     in_word = _WORDS[kinds_C]
     follows = np.append(in_word[1:], False)
-    return units_C[(kinds_C == Kind.HANGUL) & ~follows]
+    is_last: NDArray[np.bool_] = (kinds_C == Kind.HANGUL) & ~follows
+    return np.compress(is_last, units_C)
 
 
 def _share(part: float, whole: float) -> float:

@@ -32,13 +32,14 @@ class QualityConfig:
     long: int = 30  # eojeols
     most_lost: float = 0.003
     most_western: float = 0.3  # of the letters
-    least_endings: float = 0.3
+    least_endings: float = 0.25
     least_eojeol_length: float = 1.6  # syllables
     most_eojeol_length: float = 6.5
     most_digits: float = 0.3
     most_symbols: float = 0.3
     most_urls: float = 0.5
     most_eojeols_per_sentence: float = 200.0
+    sentences_below: float = 0.42  # share of endings; above it, titles and items without full stops are prose too
     disorder: float = 0.9  # words are in disorder where their order scores below -disorder / sqrt(their number)
     disorder_from: int = 60  # eojeols
     most_ads: float = 1.0  # phrases per 100 characters
@@ -94,7 +95,7 @@ def reason_against(text: str, signals: Signals, repetition: Repetition, config: 
         (korean and long, "words too short", signals.eojeol_length < config.least_eojeol_length),
         (korean and long, "words too long", signals.eojeol_length > config.most_eojeol_length),
         (
-            korean and long,
+            korean and long and signals.endings < config.sentences_below,
             "no sentences",
             signals.eojeols > config.most_eojeols_per_sentence * max(signals.sentence_ends, 0.2),
         ),

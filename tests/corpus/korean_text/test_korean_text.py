@@ -12,7 +12,10 @@ from axk1.corpus.korean_text.mojibake import repaired
 from axk1.corpus.korean_text.step import KoreanText, KoreanTextConfig
 from axk1.corpus.steps import make_step
 
-ALPHABET = "가나한글하ㅎㅏㄴㅋㅠㅜㆍᄒᆞᆫ칵ﾡￂＡ１（）漢字(한자) \u00a0\u3000\u200b\u200d\u00ad\ufeff\x07\r\n\t&amp;nbsp#39!?~.…`|¾È³ìë\u2028👍"
+ALPHABET = (
+    "가나한글하ㅎㅏㄴㅋㅠㅜㆍᄒᆞᆫ칵ﾡￂＡ１（）漢字(한자)"
+    " \u00a0\u3000\u200b\u200d\u00ad\ufeff\x07\r\n\t&amp;nbsp#39!?~.…`|¾È³ìë\u2028👍"
+)
 TEXTS = st.text(st.sampled_from(ALPHABET), max_size=40)
 CONFIGS = st.builds(
     KoreanTextConfig,
