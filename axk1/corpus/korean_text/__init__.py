@@ -1,0 +1,1 @@
+"""Korean text made uniform: characters, jamo, mojibake, Hanja, chat style; and where its sentences end."""

@@ -1,0 +1,62 @@
+"""The step `language`: notes the language of a document, drops documents or lines of languages that are not wanted.
+
+steps = [{ name = "language", keep = ["ko"], lines = "drop" }]
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from axk1.corpus.documents import Document, Reject
+from axk1.corpus.quality.language import Language, languages, line_languages
+
+__all__ = ["LanguageConfig", "LanguageStep"]
+
+
+@dataclass(frozen=True)
+class LanguageConfig:
+    """Which languages stay."""
+
+    keep: tuple[str, ...] = ("ko", "en", "code")
+    lines: Literal["keep", "drop"] = "keep"  # drop: lines of other languages go, the rest of the document stays
+    least_share: float = 0.5  # of the letters, in lines of languages that are kept
+
+    def __post_init__(self) -> None:
+        if unknown := set(self.keep) - set(get_args(Language)):
+            raise ValueError(f"no language {min(unknown)!r}; known: {', '.join(get_args(Language))}")
+        if not 0 <= self.least_share <= 1:
+            raise ValueError(f"least_share is a share from 0 to 1, found {self.least_share}")
+
+
+class LanguageStep:
+    """Notes `language` (of most letters) and `korean_share` (letters in Korean lines)."""
+
+    def __init__(self, config: LanguageConfig = LanguageConfig()) -> None:
+        self._config = config
+
+    def __call__(self, documents: Iterator[Document], reject: Reject) -> Iterator[Document]:
+        """Drops with the reason "mostly in another language (zh)"."""
+        for original in documents:
+            document = self._without_lines(original) if self._config.lines == "drop" else original
+            letters = languages(document.text)
+            main = max(letters, key=letters.__getitem__, default="none")
+            total = sum(letters.values())
+            if (
+                total
+                and sum(letters.get(one, 0) for one in _known(self._config.keep)) < self._config.least_share * total
+            ):
+                reject(original, f"mostly in another language ({main})")
+                continue
+            yield document.noted(language=main, korean_share=round(letters.get("ko", 0) / total, 3) if total else 0.0)
+
+    def _without_lines(self, document: Document) -> Document:
+        wanted = {*self._config.keep, "none"}
+        lines = document.text.split("\n")
+        kept = [line for line, one in zip(lines, line_languages(document.text), strict=True) if one in wanted]
+        if len(kept) == len(lines) or not any(map(str.strip, kept)):
+            return document  # nothing left: the whole document is rejected, as it was
+        return replace(document, text="\n".join(kept))
+
+
+def _known(names: tuple[str, ...]) -> list[Language]:
+    return [language for language in get_args(Language) if language in names]
