@@ -221,7 +221,7 @@ def models(make: Any, path: Path) -> Iterator[tuple[CheckpointFolder, float]]:
         ("bfloat16", 0.05, half),
         ("int4-g32", 0.15, half),
         ("int4-g64-asym", 0.15, {**half, "dtype": torch.float32}),
-        ("int8", 0.15, half),
+        ("int8", 0.18, half),
     ):
         folder = make(**changes).path.rename(path / f"{name}-plain")
         if name.startswith("int"):

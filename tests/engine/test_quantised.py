@@ -110,7 +110,7 @@ def test_up_projections_in_integers_equal_decoded_ones_up_to_eight_bit_activatio
     folder = small(name)
     plain = with_plain_up_projections(folder, tmp_path / "plain")
     gap = run(NativeBackend(folder, 16, 4, 2)) - run(NativeBackend(plain, 16, 4, 2))
-    assert 0 < float(gap.abs().mean()) < 0.02
+    assert 0 < float(gap.abs().mean()) < 0.03, "as far as products of all other matrices may be"
 
 
 def test_up_projections_in_integers_take_no_memory_of_their_own(
