@@ -73,8 +73,7 @@ def _own(one: StoredWeight) -> int:
         return numbers * 4
     if kind == "fp8_block":
         return numbers * 2
-    decoded = numbers * 2 if up_projection and one.scheme else 0
-    return decoded + (numbers * 2 if kind == "int8" and not _packed(one) else _beside(one))
+    return numbers * 2 if kind == "int8" and not _packed(one) else _beside(one)
 
 
 def _beside(one: StoredWeight) -> int:
@@ -140,6 +139,7 @@ def _scratch(config: ModelConfig, tokens: int) -> int:
     attention = tokens * (
         (hidden * 2 + max(config.q_lora_rank or 0, heads * config.v_head_dim)) * all_forms
         + heads * (_query(config) * 2 + (latent + config.qk_rope_head_dim) * 3 + config.v_head_dim) * float_
+        + heads * latent * 5
         + heads * row
     )
     experts = pairs * (hidden * float_ + inner * all_forms + 2 * row) + tokens * config.n_routed_experts * float_

@@ -27,7 +27,7 @@ __all__ = [
     "load",
 ]
 
-VERSION = 6
+VERSION = 7
 FORMATS = {"f32": 0, "f16": 1, "bf16": 2, "int4": 3, "int8": 4}
 """The library's code for each kind of weight (`checkpoint.weights.Kind`) that it multiplies with."""
 

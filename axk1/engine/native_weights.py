@@ -139,8 +139,8 @@ class NativeWeights:
         return self._part(piece.tensor, 0, *piece.shape)
 
     def _up_projection(self, name: str) -> Matrix:
-        """Read along its rows and along its columns, for which the library has float32 and bfloat16 alone; it decodes
-        integers itself, when they are first used."""
+        """Read along its rows and along its columns, for which the library has no float16. Of integers the scales are
+        looked at: one that is not finite would spoil every head."""
         (piece,) = self._sources[name]
         stored = self._folder.weights[piece.tensor]
         if kind_of(stored) in ("int4", "int8"):

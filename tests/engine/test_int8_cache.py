@@ -26,6 +26,7 @@ from axk1.export.quantize_formats import PARTS, Formats, parse_format
 from axk1.export.quantize_random import random_folder
 from axk1.native import NativeUnavailableError
 from batches import batch
+from kernel_sets import SETS
 from tiny_models import tiny_model
 
 try:
@@ -42,7 +43,6 @@ SIZES: dict[str, Any] = {
 BLOCK, BLOCKS = 16, 24
 ROW = np.random.default_rng(5).integers(2, 97, 100).tolist()
 TABLE = [4, 9, 1, 8, 6, 2, 0]
-SETS = ("scalar", "neon", "neon-dot", "neon-bf16", "avx2", "avx512")  # the fastest last
 KERNELS = [name for name in SETS if LIBRARY.axk1_use(name.encode()) == 0]
 GREEDY = SamplingParams(temperature=0, max_tokens=12, ignore_eos=True)
 

@@ -21,6 +21,7 @@ from axk1.engine.native_backend import NativeBackend
 from axk1.engine.native_library import FORMATS, Matrix, load
 from axk1.engine.native_weights import NativeWeights
 from axk1.native import NativeUnavailableError
+from kernel_sets import SETS
 
 try:
     LIBRARY = load()
@@ -29,7 +30,6 @@ except NativeUnavailableError as reason:
 
 BLOCK = 4
 COMPRESSED = {"pack-quantized": PackQuantized(), "int-quantized": IntQuantized()}
-SETS = ("scalar", "neon", "neon-dot", "neon-bf16", "avx2", "avx512")  # of one kind of CPU, the fastest last
 KERNELS = [name for name in SETS if LIBRARY.axk1_use(name.encode()) == 0]
 FASTEST = KERNELS[-1]
 

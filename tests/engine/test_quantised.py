@@ -91,18 +91,29 @@ def with_plain_up_projections(folder: CheckpointFolder, path: Path) -> Checkpoin
     return CheckpointFolder(path)
 
 
+def decoded_and_drafted(backend: Backend) -> Any:
+    """Log-probabilities of four tokens behind a prompt of 36: of one, then of three at once."""
+    blocks = np.arange(10, dtype=np.int32)[None]
+    found = []
+    for first, last in ((0, 36), (36, 37), (37, 40)):
+        starts = np.array([0, last - first], np.int32)
+        wanted = np.arange(last - first, dtype=np.int32)
+        found.append(backend.logits(Batch(IDS[first:last], starts, np.array([first], np.int32), blocks, wanted)))
+    return torch.from_numpy(np.concatenate(found[1:])).log_softmax(-1)
+
+
 @pytest.mark.parametrize("name", ["int4-g32", "int4-g64-asym", "int8", "int8-g32-asym"])
-def test_the_library_decodes_up_projections_bit_by_bit(
-    name: str, small: Callable[[str], CheckpointFolder], tmp_path: Path
+@pytest.mark.parametrize("run", [logprobs, decoded_and_drafted])
+def test_up_projections_in_integers_equal_decoded_ones_up_to_eight_bit_activations(
+    name: str, run: Callable[[Backend], Any], small: Callable[[str], CheckpointFolder], tmp_path: Path
 ) -> None:
     folder = small(name)
     plain = with_plain_up_projections(folder, tmp_path / "plain")
-    torch.testing.assert_close(
-        logprobs(NativeBackend(folder, 16, 4, 2)), logprobs(NativeBackend(plain, 16, 4, 2)), rtol=0, atol=0
-    )
+    gap = run(NativeBackend(folder, 16, 4, 2)) - run(NativeBackend(plain, 16, 4, 2))
+    assert 0 < float(gap.abs().mean()) < 0.03, "as far as products of all other matrices may be"
 
 
-def test_up_projections_are_decoded_when_they_are_first_used(
+def test_up_projections_in_integers_take_no_memory_of_their_own(
     small: Callable[[str], CheckpointFolder], tmp_path: Path
 ) -> None:
     folder = small("int4-g32")
@@ -110,8 +121,7 @@ def test_up_projections_are_decoded_when_they_are_first_used(
     backend = NativeBackend(folder, 16, 4, 2)
     assert backend.bytes == plain.bytes
     logprobs(backend), logprobs(plain)
-    numbers = sum(int(np.prod(folder.weights[name].shape)) for name in up_projections(folder))
-    assert backend.bytes == plain.bytes + 2 * numbers
+    assert backend.bytes == plain.bytes
 
 
 def test_an_up_projection_of_scales_that_are_not_finite_is_refused_at_once(

@@ -330,9 +330,13 @@ def test_the_simulation_is_what_the_store_does(source: CheckpointFolder) -> None
 def test_the_eviction_is_better_than_least_recent_use(source: CheckpointFolder) -> None:
     uses = traced(source)
     needed = uses["needed"] == 1
-    for slots in (16, 32, 64):
+    for slots, least in (
+        (16, 0.05),
+        (32, 0.05),
+        (64, 0.0),
+    ):  # with slots for two thirds of the experts little is left to win
         ours, recent = simulated(uses, slots)[needed].mean(), simulated(uses, slots, half_life=0.0)[needed].mean()
-        assert ours > recent + 0.02, f"{slots} slots: {ours:.3f} against {recent:.3f}"
+        assert ours > recent + least, f"{slots} slots: {ours:.3f} against {recent:.3f}"
     curve = [simulated(uses, slots)[needed].mean() for slots in (8, 16, 32, 64, 96)]
     assert curve == sorted(curve)
     cold = len(np.unique(uses[needed][["layer", "expert"]]))

@@ -112,6 +112,38 @@ template <class C> void check_mix(const char *name, Mix<C> ours, Mix<C> scalar, 
     }
 }
 
+// Codes, scales and zero points at random: a matrix whose rows are weighed, and the sums as they are on paper.
+void check_mix_int(const char *name, IntMix ours, int bits, int64_t group, bool wide, bool zeros) {
+    for (auto [m, s, l] : {std::tuple<int64_t, int64_t, int64_t>{1, 1, 32}, {2, 5, 160}, {5, 33, 256}, {7, 16, 512}, {3, 4, 50}, {9, 3, 37}}) {
+        if (group && l % group) continue;
+        int64_t each = group ? group : l, groups = l / each, step = (l * bits + 31) / 32 * 4, p_step = s + 1, out_step = l + 2;
+        std::vector<uint8_t> codes(size_t((s + 1) * step)), zero(size_t((s + 1) * groups));
+        for (auto *list : {&codes, &zero})
+            for (uint8_t &one : *list) one = uint8_t(generator());
+        for (uint8_t &one : zero) one = uint8_t(one & ((1 << bits) - 1));
+        auto scale = normal(size_t((s + 1) * groups)), p = normal(size_t(m * p_step)), found = normal(size_t(m * out_step)), alone = found;
+        auto narrow = stored<uint16_t>(scale);
+        IntMatrix w{codes.data(), wide ? static_cast<const void *>(scale.data()) : narrow.data(), zeros ? zero.data() : nullptr, step, l, group ? group : int64_t(1) << 40, groups, wide};
+        auto expected = found;
+        for (int64_t i = 0; i < m; i++)
+            for (int64_t j = 0; j < l; j++) {
+                double sum = 0;
+                for (int64_t t = 0; t < s; t++) {
+                    int64_t at = (1 + t) * groups + j / each;
+                    int code = bits == 8 ? codes[size_t((1 + t) * step + j)] : codes[size_t((1 + t) * step + j / 2)] >> (j % 2 * 4) & 15;
+                    sum += double(p[size_t(i * p_step + t)]) * (code - (zeros ? zero[size_t(at)] : 1 << (bits - 1))) * double(wide ? scale[size_t(at)] : from_bf16(narrow[size_t(at)]));
+                }
+                expected[size_t(i * out_step + j)] += float(sum);
+            }
+        ours(p.data(), p_step, m, w, 1, s, found.data(), out_step);
+        compare(name, found.data(), expected.data(), found.size(), 2e-6 * (1 << bits) * std::sqrt(double(s)));
+        for (int64_t i = 0; i < m; i++) {
+            ours(p.data() + i * p_step, p_step, 1, w, 1, s, alone.data() + i * out_step, out_step);
+            same(name, alone.data() + i * out_step, found.data() + i * out_step, size_t(l));
+        }
+    }
+}
+
 void check_rows(const Kernels &ours, const Kernels &scalar) {
     for (int64_t n : {1, 5, 16, 37, 1031}) {
         auto x = normal(size_t(n)), y = normal(size_t(n));
@@ -172,6 +204,12 @@ void check_table(const Kernels &ours) {
     check_dots<uint16_t, uint16_t>("dots_bf16", ours.dots_bf16, scalar.dots_bf16);
     check_mix<float>("mix_f32", ours.mix_f32, scalar.mix_f32, 1e-5);
     check_mix<bf16>("mix_bf16", ours.mix_bf16, scalar.mix_bf16, 2e-2); // a set may round the weights to bfloat16
+    for (int64_t group : {32, 64, 128, 0})
+        for (bool wide : {false, true})
+            for (bool zeros : {false, true}) {
+                check_mix_int("mix_int4", ours.ints.mix_int4, 4, group, wide, zeros);
+                check_mix_int("mix_int8", ours.ints.mix_int8, 8, group, wide, zeros);
+            }
     check_rows(ours, scalar);
     check_quantise_row(ours, scalar);
 }

@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-#define AXK1_VERSION 6
+#define AXK1_VERSION 7
 
 typedef enum {
     AXK1_F32 = 0,
@@ -44,7 +44,7 @@ typedef struct {
     axk1_matrix q_b;
     axk1_matrix kv_a;
     const float *kv_a_norm;
-    axk1_matrix kv_b; /* rows of head h: nope key rows, then value rows; F32, BF16 or integers with groups of any size */
+    axk1_matrix kv_b; /* rows of head h: nope key rows, then value rows; F32, BF16 or integers */
     axk1_matrix o;
     const float *post_attention_norm;
     axk1_matrix gate, up, down; /* of the dense layer, or of the shared experts */

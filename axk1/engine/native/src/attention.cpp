@@ -14,11 +14,13 @@ static constexpr int64_t PROMPT_TOKENS = 16;
 
 // The sequences whose new tokens are few, and those that read a prompt.
 template <class E> void Forward<E>::divide(const Places &places) {
-    few_.clear(), prompts_.clear(), in_prompt_.clear();
+    few_.clear(), runs_.clear(), prompts_.clear(), in_prompt_.clear();
     for (int32_t s = 0; s < places.batch.sequences; s++) {
-        int64_t count = places.batch.starts[s + 1] - places.batch.starts[s];
+        int64_t first = places.batch.starts[s], last = places.batch.starts[s + 1], count = last - first;
         bool prompt = count >= PROMPT_TOKENS;
         (prompt ? prompts_ : few_).push_back(s);
+        if (!prompt && !runs_.empty() && runs_.back().second == first) runs_.back().second = last;
+        else if (!prompt) runs_.emplace_back(first, last);
         in_prompt_.insert(in_prompt_.end(), size_t(count), prompt);
     }
 }
@@ -77,23 +79,31 @@ template <class E> void Forward<E>::remember(const axk1_layer &layer, int index,
     });
 }
 
+// out: the queries of a head times its key rows, each row weighed by one value of the query.
+template <class E> void Forward<E>::absorb_head(const axk1_matrix &kv_b, int64_t head, const float *q, int64_t count, float *out) const {
+    const Kernels &k = kernels();
+    int64_t q_step = spec.heads * int64_t(spec.nope + spec.rope), all = spec.heads * width_, l = spec.kv_rank, n = spec.nope;
+    int64_t row = head * (spec.nope + spec.value);
+    for (int64_t t = 0; t < count; t++) std::fill_n(out + t * all, l, 0.0f);
+    if (kv_b.format == AXK1_INT4) k.ints.mix_int4(q, q_step, count, integers(kv_b), row, n, out, all);
+    else if (kv_b.format == AXK1_INT8) k.ints.mix_int8(q, q_step, count, integers(kv_b), row, n, out, all);
+    else if (kv_b.format == AXK1_BF16) k.mix_bf16(q, q_step, count, static_cast<const bf16 *>(kv_b.data) + row * l, l, n, l, out, all);
+    else k.mix_f32(q, q_step, count, static_cast<const float *>(kv_b.data) + row * l, l, n, l, out, all);
+}
+
 // q_e_ [N, H, U]: the query against the latent, then its rotary part.
 template <class E> void Forward<E>::absorb(const axk1_layer &layer, const Places &places) {
     const Kernels &k = kernels();
     int64_t n = places.tokens(), q_size = spec.nope + spec.rope, all = spec.heads * width_, l = spec.kv_rank;
-    int64_t key_step = int64_t(spec.nope + spec.value) * l;
     float *wide = mixed_.reserve(n * all);
     E *to = q_e_.reserve(n * all);
     pool.each(spec.heads, [&](int64_t h) {
-        for (int32_t s : few_) {
-            int64_t first = places.batch.starts[s], count = places.batch.starts[s + 1] - first;
+        if (h + 1 < spec.heads) fetch_beginning(layer.kv_b, (h + 1) * (spec.nope + spec.value));
+        for (auto [first, last] : runs_) {
+            int64_t count = last - first;
             const float *q = q_.get() + (first * spec.heads + h) * q_size;
             float *out = wide + first * all + h * width_;
-            for (int64_t t = 0; t < count; t++) std::fill_n(out + t * all, l, 0.0f);
-            if (layer.kv_b.format == AXK1_BF16)
-                k.mix_bf16(q, spec.heads * q_size, count, static_cast<const bf16 *>(layer.kv_b.data) + h * key_step, l, spec.nope, l, out, all);
-            else
-                k.mix_f32(q, spec.heads * q_size, count, static_cast<const float *>(layer.kv_b.data) + h * key_step, l, spec.nope, l, out, all);
+            absorb_head(layer.kv_b, h, q, count, out);
             for (int64_t t = 0; t < count; t++) {
                 std::copy_n(q + t * spec.heads * q_size + spec.nope, spec.rope, out + t * all + l);
                 narrow(k, out + t * all, width_, to + (first + t) * all + h * width_);
@@ -155,11 +165,16 @@ template <class E> void Forward<E>::raise(const axk1_layer &layer, const Places 
     int64_t n = places.tokens(), all = spec.heads * width_, l = spec.kv_rank, step = spec.nope + spec.value, wide = spec.heads * int64_t(spec.value);
     E *narrowed = mixed_e_.reserve(n * all);
     head_rows_.resize(n * spec.heads); // head by head
+    bool integer = head_rows_.make_room(layer.kv_b);
     pool.each(spec.heads, [&](int64_t h) {
-        for (int32_t s : few_) {
-            int64_t start = places.batch.starts[s], end = places.batch.starts[s + 1], first = h * step + spec.nope;
-            for (int64_t t = start; t < end; t++) head_rows_.set(k, h * n + t, mixed_.get() + t * all + h * width_, l, narrowed + t * all + h * width_);
-            product(k, layer.kv_b, head_rows_, h * n + start, end - start, first, (h + 1) * step, values_.get() + start * wide + h * spec.value - first, wide);
+        int64_t first = h * step + spec.nope;
+        Next next{h + 1 < spec.heads ? &layer.kv_b : nullptr, first + step};
+        for (auto [start, end] : runs_) {
+            for (int64_t t = start; t < end; t++) {
+                head_rows_.set(k, h * n + t, mixed_.get() + t * all + h * width_, l, narrowed + t * all + h * width_);
+                if (integer) head_rows_.quantise(k, h * n + t, layer.kv_b);
+            }
+            product(k, layer.kv_b, head_rows_, h * n + start, end - start, first, (h + 1) * step, values_.get() + start * wide + h * spec.value - first, wide, next);
         }
     });
 }

@@ -38,7 +38,7 @@ template <class E> int64_t Forward<E>::bytes() const {
     for (auto *one : {&x_, &normed_, &latent_, &q_, &joint_, &mixed_, &values_, &out_, &hidden_, &scores_, &angles_, &joined_, &draft_scores_, &guess_x_, &guess_scores_})
         floats += one->bytes();
     for (auto *one : {&normed_e_, &latent_e_, &q_e_, &mixed_e_, &hidden_e_, &keys_, &expanded_, &joined_e_}) elements += one->bytes();
-    return floats + elements + cache_.bytes() + decoded_bytes() + (store ? store->bytes() : 0);
+    return floats + elements + cache_.bytes() + (store ? store->bytes() : 0);
 }
 
 template <class E> void Forward<E>::forward(const axk1_batch &batch, bool logits, float *out) {
@@ -49,7 +49,7 @@ template <class E> void Forward<E>::forward(const axk1_batch &batch, bool logits
     turn(places);
     divide(places);
     for (int index = 0; index < spec.layers; index++) {
-        attention(ready(index), index, places);
+        attention(layers[index], index, places);
         feed_forward(layers[index], index, places.tokens());
     }
     leave(batch, spec.final_norm, logits ? normed_.reserve(batch.n_wanted * int64_t(spec.hidden)) : out);

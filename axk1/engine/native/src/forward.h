@@ -38,6 +38,7 @@ template <class E> class Forward : public Model {
     void remember(const axk1_layer &layer, int index, const Places &places);
     void divide(const Places &places);
     void absorb(const axk1_layer &layer, const Places &places);
+    void absorb_head(const axk1_matrix &kv_b, int64_t head, const float *q, int64_t count, float *out) const;
     void attend(int index, const Places &places);
     void look(int index, const Places &places, int32_t s, int64_t head, int64_t heads);
     void raise(const axk1_layer &layer, const Places &places);
@@ -69,6 +70,7 @@ template <class E> class Forward : public Model {
     Buffer<float> joined_, draft_scores_;
     Buffer<E> joined_e_;
     std::vector<int32_t> few_, prompts_; // sequences by how their attention is computed
+    std::vector<std::pair<int64_t, int64_t>> runs_; // tokens of few_ that lie one after the other: first, last + 1
     std::vector<uint8_t> in_prompt_;     // of every token, whether its sequence is one of prompts_
     Rows<E> rows_, latent_rows_, head_rows_;
     Rows<float> exact_rows_;

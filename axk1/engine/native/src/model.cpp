@@ -14,7 +14,6 @@ namespace axk1 {
 
 Model::Model(const axk1_model_spec &s) : spec(s), layers(s.layer, s.layer + s.layers), frequencies(s.rope_frequencies, s.rope_frequencies + s.rope / 2), pool(s.threads) {
     if (s.mtp) mtp = *s.mtp, layers.push_back(mtp.layer);
-    decoded_.resize(layers.size());
     for (auto &layer : layers) experts.emplace_back(layer.experts, layer.experts + (layer.router ? 3 * s.experts : 0));
     if (s.store) store = std::make_unique<Store>(s, experts);
     spec.layer = nullptr; // the caller's arrays may go
@@ -66,6 +65,7 @@ std::unique_ptr<Model> make_model(const axk1_model_spec &s) {
     for (auto &l : all_layers(s)) {
         need(l.kv_b.data && l.kv_b.out > 0 && l.kv_b.in > 0, "a matrix is missing");
         need(l.kv_b.format == AXK1_F32 || l.kv_b.format == AXK1_BF16 || is_integer(l.kv_b), "kv_b must be float32, bfloat16 or integers");
+        need(!is_integer(l.kv_b) || fits(l.kv_b), "an integer matrix has a group that this library does not know");
         half = half && l.kv_b.format != AXK1_F32;
     }
     if (half) return std::make_unique<Forward<bf16>>(s);

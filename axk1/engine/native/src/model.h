@@ -47,6 +47,9 @@ template <class E> class Rows {
     void pick(const Rows &from, const std::vector<int32_t> &which);
     // Quantises the rows if `w` is of integers and they are not yet.
     void ready(Pool &pool, const axk1_matrix &w);
+    // The same in two steps, for rows that are made one by one by several threads: room for all, then row i.
+    bool make_room(const axk1_matrix &w); // false: there is nothing to quantise
+    void quantise(const Kernels &k, int64_t i, const axk1_matrix &w);
     // How many rows from i on, before `end`, are of one kind.
     int64_t alike(int64_t i, int64_t end) const {
         int64_t j = i + 1;
@@ -62,7 +65,6 @@ template <class E> class Rows {
     std::vector<PanelRow> steps[4];
 
   private:
-    void quantise(Pool &pool, int64_t columns, int form);
     Buffer<int8_t> values_[4], panel_values_[4];
     Buffer<float> scales_[4], panel_scales_[4];
     Buffer<int32_t> sums_[4];
@@ -102,6 +104,9 @@ template <> bool turns<float>(const Kernels &k, const axk1_matrix &w);
 template <class E>
 void panel_product(const Kernels &k, const axk1_matrix &w, const Rows<E> &x, int64_t start, int64_t m, int64_t first, int64_t last, float *out, int64_t out_step, const Next &next);
 
+// Fetches the beginning of what will be needed next, where the kernels, which fetch ahead within a matrix, do not.
+void fetch_beginning(const axk1_matrix &w, int64_t row);
+
 // Several products of one loop, so that threads meet once.
 template <class E> struct Product {
     const axk1_matrix *weight;
@@ -119,10 +124,6 @@ class Model {
     virtual void draft(const axk1_batch &batch, const int32_t *rows, int32_t *out) = 0; // mtp.cpp
     virtual int64_t bytes() const = 0;
 
-    // A layer that is about to be used (decode.cpp).
-    const axk1_layer &ready(int index);
-    int64_t decoded_bytes() const;
-
     axk1_model_spec spec;
     std::vector<axk1_layer> layers; // the one that drafts, if any, is the last
     axk1_mtp mtp{};
@@ -133,9 +134,6 @@ class Model {
     bool traces = false;
     std::vector<axk1_routing> trace;
     std::string error; // of the last forward pass
-
-  private:
-    std::vector<Buffer<bf16>> decoded_; // up-projections that lie in integers, of the layers used so far
 };
 
 std::unique_ptr<Model> make_model(const axk1_model_spec &spec); // throws std::invalid_argument with the reason

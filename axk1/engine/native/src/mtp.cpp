@@ -9,7 +9,7 @@ template <class E> void Forward<E>::draft(const axk1_batch &batch, const int32_t
     join(places, rows);
     turn(places);
     divide(places);
-    attention(ready(spec.layers), spec.layers, places);
+    attention(layers[size_t(spec.layers)], spec.layers, places);
     feed_forward(layers.back(), spec.layers, places.tokens());
     leave(batch, mtp.final_norm, normed_.reserve(batch.n_wanted * int64_t(spec.hidden)));
     int64_t n = batch.n_wanted, vocabulary = spec.vocab;

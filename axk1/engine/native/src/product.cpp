@@ -32,27 +32,44 @@ template <class E> void Rows<E>::pick(const Rows &from, const std::vector<int32_
 }
 
 template <class E> void Rows<E>::ready(Pool &pool, const axk1_matrix &w) {
-    if (is_integer(w) && lanes[form(w)].empty()) quantise(pool, w.in, form(w));
+    if (!make_room(w)) return;
+    const Kernels &k = kernels();
+    pool.each(size(), [&](int64_t i) { quantise(k, i, w); });
 }
 
-template <class E> void Rows<E>::quantise(Pool &pool, int64_t columns, int form) {
-    const Kernels &k = kernels();
-    int bits = bits_of(form);
-    int64_t step = step_of(form), steps_each = (columns + step - 1) / step, n = blocks(columns, bits), wide = n * block_columns(bits);
-    int8_t *values = values_[form].reserve(size() * wide), *panel_values = panel_values_[form].reserve(size() * steps_each * step);
-    float *scales = scales_[form].reserve(size() * n * 16), *panel_scales = panel_scales_[form].reserve(size() * steps_each * 2);
-    int32_t *sums = sums_[form].reserve(size() * n * 16);
-    lanes[form].resize(exact.size()), steps[form].resize(exact.size());
-    pool.each(size(), [&](int64_t i) {
-        if (prompt[i] && k.panel) {
-            float *scale = panel_scales + i * steps_each * 2, *offset = scale + steps_each;
-            steps[form][i] = {panel_values + i * steps_each * step, scale, offset};
-            k.panel->quantise(exact[i], columns, bits, step, panel_values + i * steps_each * step, scale, offset);
-        } else {
-            lanes[form][i] = {values + i * wide, scales + i * n * 16, sums + i * n * 16};
-            k.ints.quantise_row(exact[i], columns, bits, values + i * wide, scales + i * n * 16, sums + i * n * 16);
-        }
-    });
+// What a row in int8 takes, by lanes and by steps.
+struct RowSizes {
+    explicit RowSizes(const axk1_matrix &w) : bits(bits_of(w)), step(step_of(form(w))), steps((w.in + step - 1) / step), lanes(blocks(w.in, bits) * 16), values(blocks(w.in, bits) * block_columns(bits)) {}
+    int bits;
+    int64_t step, steps, lanes, values;
+};
+
+template <class E> bool Rows<E>::make_room(const axk1_matrix &w) {
+    if (!is_integer(w) || !lanes[form(w)].empty()) return false;
+    int f = form(w);
+    RowSizes row(w);
+    values_[f].reserve(size() * row.values), panel_values_[f].reserve(size() * row.steps * row.step);
+    scales_[f].reserve(size() * row.lanes), panel_scales_[f].reserve(size() * row.steps * 2);
+    sums_[f].reserve(size() * row.lanes);
+    lanes[f].resize(exact.size()), steps[f].resize(exact.size());
+    return true;
+}
+
+template <class E> void Rows<E>::quantise(const Kernels &k, int64_t i, const axk1_matrix &w) {
+    int f = form(w);
+    RowSizes row(w);
+    if (prompt[i] && k.panel) {
+        int8_t *value = panel_values_[f].get() + i * row.steps * row.step;
+        float *scale = panel_scales_[f].get() + i * row.steps * 2, *offset = scale + row.steps;
+        steps[f][i] = {value, scale, offset};
+        k.panel->quantise(exact[i], w.in, row.bits, row.step, value, scale, offset);
+    } else {
+        int8_t *value = values_[f].get() + i * row.values;
+        float *scale = scales_[f].get() + i * row.lanes;
+        int32_t *sum = sums_[f].get() + i * row.lanes;
+        lanes[f][i] = {value, scale, sum};
+        k.ints.quantise_row(exact[i], w.in, row.bits, value, scale, sum);
+    }
 }
 
 template <class W> static const W *row(const axk1_matrix &w, int64_t n) { return static_cast<const W *>(w.data) + n * w.in; }
@@ -74,8 +91,7 @@ static void row_product(const Kernels &k, const axk1_matrix &w, const Rows<E> &x
     else plain(k, w, x.at.data() + start, m, first, last - first, out + first, out_step);
 }
 
-// The kernels fetch ahead within a matrix; where the next rows lie elsewhere, their beginning is fetched here.
-static void fetch_beginning(const axk1_matrix &w, int64_t row) {
+void fetch_beginning(const axk1_matrix &w, int64_t row) {
     constexpr int64_t BYTES = 8192;
     int64_t step = bytes_of_row(w);
     const uint8_t *from = static_cast<const uint8_t *>(w.data) + row * step;

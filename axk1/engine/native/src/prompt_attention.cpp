@@ -57,6 +57,8 @@ template <class E> void Forward<E>::expand(const axk1_layer &layer, int index, c
             widen(row, l, exact.data() + i * l); // for a float32 up-projection beside bfloat16 activations
             latents.exact[i] = exact.data() + i * l;
         }
+        if (latents.make_room(layer.kv_b))
+            for (int64_t i = 0; i < n; i++) latents.quantise(k, i, layer.kv_b);
         product(k, layer.kv_b, latents, 0, n, 0, wide, both.data(), wide);
         for (int64_t h = 0; h < spec.heads; h++) {
             int64_t key_step = panels ? q_size : spec.heads * q_size, value_step = panels ? v : spec.heads * v;

@@ -100,11 +100,13 @@ struct Int8 : Part { // as |code - 128| times x with its sign: 2 * 128 * 127 fit
 
 #include "integer_tiles.inl"
 
+#include "integer_mix.inl"
+
 } // namespace
 
 const Kernels avx2_kernels = {
     "avx2", dots<F32>, dots<F16>, dots<F32Bf16>, dots<Bf16>, mix<float>, mix<bf16>, row_to_bf16, rms_norm, swiglu, exp_sum, largest, scale, add,
-    {int_dots<Int4>, int_dots<Int8>, quantise_row}, nullptr,
+    {int_dots<Int4>, int_dots<Int8>, int_mix<4>, int_mix<8>, quantise_row}, nullptr,
 };
 
 } // namespace axk1

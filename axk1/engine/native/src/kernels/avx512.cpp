@@ -240,15 +240,17 @@ void mix_f32(const float *p, int64_t p_step, int64_t m, const float *c, int64_t 
 
 } // namespace
 
-// in avx512_int.cpp
+// in avx512_int.cpp and avx512_int_mix.cpp
 void avx512_dots_int4(const IntRow *, int64_t, const IntMatrix &, int64_t, int64_t, float *, int64_t);
 void avx512_dots_int8(const IntRow *, int64_t, const IntMatrix &, int64_t, int64_t, float *, int64_t);
+void avx512_mix_int4(const float *, int64_t, int64_t, const IntMatrix &, int64_t, int64_t, float *, int64_t);
+void avx512_mix_int8(const float *, int64_t, int64_t, const IntMatrix &, int64_t, int64_t, float *, int64_t);
 void avx512_quantise_row(const float *, int64_t, int, int8_t *, float *, int32_t *);
 extern const PanelKernels avx512_panel_kernels; // in avx512_panel.cpp
 
 const Kernels avx512_kernels = {
     "avx512", dots<F32>, dots<F16>, dots<F32Bf16>, dots<Bf16>, mix_f32, mix_bf16, row_to_bf16, rms_norm, swiglu, exp_sum, largest, scale, add,
-    {avx512_dots_int4, avx512_dots_int8, avx512_quantise_row}, &avx512_panel_kernels,
+    {avx512_dots_int4, avx512_dots_int8, avx512_mix_int4, avx512_mix_int8, avx512_quantise_row}, &avx512_panel_kernels,
 };
 
 } // namespace axk1

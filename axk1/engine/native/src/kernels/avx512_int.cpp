@@ -8,6 +8,7 @@
 #include <immintrin.h>
 
 #include "kernels.h"
+#include "scales.h"
 #include "vnni.h"
 
 namespace axk1 {
@@ -35,26 +36,6 @@ template <> struct Codes<8> {
         return sum;
     }
 };
-
-// The values of a row of groups, a lane each, for block b. `lanes` share one: 4, 8 or 16.
-inline __m512i spread(__m512i values, int64_t lanes) {
-    const __m512i four = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
-    const __m512i eight = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
-    return _mm512_permutexvar_epi32(lanes == 4 ? four : lanes == 8 ? eight : _mm512_setzero_si512(), values);
-}
-
-template <bool WIDE> inline __m512 scales(const IntMatrix &w, int64_t row, int64_t first, int64_t count, int64_t lanes) {
-    __mmask16 own = (__mmask16)((1u << count) - 1);
-    int64_t at = row * w.groups + first;
-    if (WIDE) return _mm512_castsi512_ps(spread(_mm512_maskz_loadu_epi32(own, (const float *)w.scale + at), lanes));
-    __m128i narrow = _mm_maskz_loadu_epi16((__mmask8)own, (const bf16 *)w.scale + at);
-    return _mm512_castsi512_ps(spread(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_castsi128_si256(narrow)), 16), lanes));
-}
-
-inline __m512i zeros(const IntMatrix &w, int64_t row, int64_t first, int64_t count, int64_t lanes) {
-    __m128i narrow = _mm_maskz_loadu_epi8((__mmask16)((1u << count) - 1), w.zero + row * w.groups + first);
-    return spread(_mm512_cvtepu8_epi32(narrow), lanes);
-}
 
 template <int BITS, bool WIDE, bool ASYMMETRIC, int M, int N, bool FIRST>
 inline void tile(const IntRow *x, const IntMatrix &w, int64_t row, float *out, int64_t out_step) {

@@ -22,8 +22,13 @@ template <class C> using Mix = void (*)(const float *p, int64_t p_step, int64_t 
 // out[i * out_step + j] = row i of x times row (row + j) of w, for i < m, j < n.
 using IntDots = void (*)(const IntRow *x, int64_t m, const IntMatrix &w, int64_t row, int64_t n, float *out, int64_t out_step);
 
+// out[i * out_step + j] += sum over t of p[i * p_step + t] * w[row + t][j], for i < m, t < s, and all columns j of w. The sum
+// of one (i, j) does not depend on m.
+using IntMix = void (*)(const float *p, int64_t p_step, int64_t m, const IntMatrix &w, int64_t row, int64_t s, float *out, int64_t out_step);
+
 struct IntKernels {
     IntDots dots_int4, dots_int8;
+    IntMix mix_int4, mix_int8;
     // Fills blocks(columns, bits) blocks: 128 or 64 values, 16 scales and 16 sums each.
     void (*quantise_row)(const float *x, int64_t columns, int bits, int8_t *value, float *scale, int32_t *sum);
 };

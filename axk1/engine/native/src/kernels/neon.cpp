@@ -62,6 +62,8 @@ struct Int8 : Int8Codes { // 2 * 128 * 127 fits in 16 bits
 
 #include "integer_tiles.inl"
 
+#include "integer_mix.inl"
+
 } // namespace
 
 // in neon_dot.cpp and neon_bf16.cpp
@@ -69,7 +71,7 @@ void neon_dot_int4(const IntRow *, int64_t, const IntMatrix &, int64_t, int64_t,
 void neon_dot_int8(const IntRow *, int64_t, const IntMatrix &, int64_t, int64_t, float *, int64_t);
 void neon_bf16_dots(const bf16 *const *, int64_t, const bf16 *, int64_t, int64_t, int64_t, float *, int64_t);
 
-static constexpr IntKernels PLAIN_INTS = {int_dots<Int4>, int_dots<Int8>, quantise_row}, DOT_INTS = {neon_dot_int4, neon_dot_int8, quantise_row};
+static constexpr IntKernels PLAIN_INTS = {int_dots<Int4>, int_dots<Int8>, int_mix<4>, int_mix<8>, quantise_row}, DOT_INTS = {neon_dot_int4, neon_dot_int8, int_mix<4>, int_mix<8>, quantise_row};
 
 static constexpr Kernels table(const char *name, Dots<bf16, bf16> dots_bf16, const IntKernels &ints) {
     return {name, dots<F32>, dots<F16>, dots<F32Bf16>, dots_bf16, mix<float>, mix<bf16>, row_to_bf16, rms_norm, swiglu, exp_sum, largest, scale, add, ints, nullptr};

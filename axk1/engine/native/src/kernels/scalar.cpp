@@ -44,6 +44,17 @@ template <int BITS> void int_dots(const IntRow *x, int64_t m, const IntMatrix &w
         }
 }
 
+template <int BITS> void int_mix(const float *p, int64_t p_step, int64_t m, const IntMatrix &w, int64_t row, int64_t s, float *out, int64_t out_step) {
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t t = 0; t < s; t++)
+            for (int64_t column = 0; column < w.columns; column++) {
+                int64_t at = (row + t) * w.groups + column / w.group;
+                const uint8_t *codes = w.codes + (row + t) * w.row_bytes;
+                int32_t code = BITS == 8 ? codes[column] : codes[column / 2] >> (column % 2 * 4) & 15;
+                out[i * out_step + column] += p[i * p_step + t] * scale_at(w, at) * float(code - zero_at(w, at, BITS));
+            }
+}
+
 const PanelKernels panel = {turn, panel_dots_bf16, panel_dots_int, quantise_panel};
 
 } // namespace
@@ -52,7 +63,7 @@ const Kernels scalar_kernels = {
     "scalar", dots<float, float, value, value>, dots<float, f16, value, from_f16>,
     dots<float, bf16, value, from_bf16>, dots<bf16, bf16, from_bf16, from_bf16>,
     mix<float, value>, mix<bf16, from_bf16>, row_to_bf16, rms_norm, swiglu, exp_sum, largest, scale, add,
-    {int_dots<4>, int_dots<8>, quantise_row}, &panel,
+    {int_dots<4>, int_dots<8>, int_mix<4>, int_mix<8>, quantise_row}, &panel,
 };
 
 } // namespace axk1
