@@ -52,9 +52,10 @@ class LanguageStep:
     def _without_lines(self, document: Document) -> Document:
         wanted = {*self._config.keep, "none"}
         lines = document.text.split("\n")
-        kept = [line for line, one in zip(lines, line_languages(document.text), strict=True) if one in wanted]
-        if len(kept) == len(lines) or not any(map(str.strip, kept)):
-            return document  # nothing left: the whole document is rejected, as it was
+        found = line_languages(document.text)
+        kept = [line for line, one in zip(lines, found, strict=True) if one in wanted]
+        if len(kept) == len(lines) or not set(self._config.keep).intersection(found):
+            return document  # nothing of worth is left: the whole document is judged, as it was
         return replace(document, text="\n".join(kept))
 
 

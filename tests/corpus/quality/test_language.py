@@ -46,6 +46,11 @@ def test_lines_in_another_language_go():
     assert dict(kept.metadata) == {"language": "ko", "korean_share": 1.0}
 
 
+def test_rules_between_lines_in_another_language_do_not_save_a_document():
+    text = "The cat is on the mat.\n\n-----\n12\nIt is the end of the line."
+    assert _run(text, keep=("ko",), lines="drop") == ([], ["mostly in another language (en)"])
+
+
 @pytest.mark.parametrize("options", [{"keep": ["klingon"]}, {"least_share": 2.0}, {"lines": "maybe"}])
 def test_wrong_options_are_errors(options):
     with pytest.raises((ConfigError, ValueError)):
