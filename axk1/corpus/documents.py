@@ -32,7 +32,7 @@ class Document:
     text: str
     id: str
     source: str
-    metadata: Metadata = field(default_factory=dict)
+    metadata: Metadata = field(default_factory=dict, hash=False)
 
     def noted(self, **found: Fact) -> "Document":
         """The same text, with more known about it."""

@@ -10,7 +10,7 @@ from unicodedata import is_normalized
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from axk1.corpus.dedup import DigestSet
+from axk1.corpus.dedup.digests import DigestSet
 from axk1.corpus.release.opt_out import text_digest
 from axk1.corpus.release.settings import require_spdx
 from axk1.corpus.release.statistics import Statistics

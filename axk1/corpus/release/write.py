@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from axk1.config import to_mapping
-from axk1.corpus.dedup import DigestSet
+from axk1.corpus.dedup.digests import DigestSet
 from axk1.corpus.documents import Document, read_documents
 from axk1.corpus.release.card import CARDS, card
 from axk1.corpus.release.contents import Contents
