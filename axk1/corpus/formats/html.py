@@ -17,6 +17,7 @@ __all__ = ["main_text", "plain", "read"]
 
 _UNSEEN = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)([^<>]*)")
+_NO_TEXT = re.compile("[\\x01-\\x08\\x0e-\\x1f\ufffd]")
 # Elements without content, and those that the next of their kind closes: pages that leave them open do not nest.
 _FLAT = re.compile(
     r"(area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr|p|li|dt|dd|tr|td|th|option|tbody|thead)"
@@ -36,6 +37,8 @@ _META = {
     "license": ('meta[name="license"]', 'meta[name="dc.rights"]'),
 }
 _LINKS = {"url": 'link[rel="canonical"]', "license": '[rel="license"]'}
+_SMALL_BLOCKS = "ul:not(:has(ul)), ol:not(:has(ol)), div:not(:has(div, p, ul, ol, table, pre, h1, h2, h3))"
+_LINKED_SHARE = 0.8
 _CELLS_HOLD = 500  # characters; a table with longer cells, or with blocks in them, only lays out the page
 
 
@@ -60,6 +63,8 @@ def _tree(data: bytes, charset: str, place: str, limits: Limits) -> Any:
     if len(data) > limits.html_bytes:
         raise CorpusError(f"{place}: a page of more than {limits.html_bytes} bytes (limits.html_bytes)")
     text = decode_page(data, charset).replace("\x00", "")
+    if len(_NO_TEXT.findall(text)) > 0.1 * len(text):
+        raise CorpusError(f"{place}: no page of text (binary data, or an encoding that nothing declares)")
     if _is_too_deep(text, limits.depth):  # the parser survives it, but takes time that grows with the square
         raise CorpusError(f"{place}: elements nested deeper than {limits.depth} (limits.depth)")
     return parser.HTMLTree.parse(text)
@@ -80,9 +85,19 @@ def _extracted(tree: Any, *, main: bool) -> str:
     if tree.body is None:
         return ""
     _write_tables(tree)
+    if main:
+        _drop_links(tree)
     options = {"alt_texts": False, "list_bullets": False, "preserve_formatting": True}
     text: str = extract(tree, main_content=main, skip_elements=_SKIPPED if main else ["nav"], **options)
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text)).strip()
+
+
+def _drop_links(tree: Any) -> None:
+    """Take out menus and lists of other articles: small blocks that hold hardly anything but links."""
+    for block in tree.body.query_selector_all(_SMALL_BLOCKS):
+        linked = sum(len(link.text.strip()) for link in block.query_selector_all("a"))
+        if linked and linked >= _LINKED_SHARE * len("".join(block.text.split())) and block.parent is not None:
+            block.parent.remove_child(block)
 
 
 def _write_tables(tree: Any) -> None:

@@ -1,6 +1,7 @@
 """The module that reads a format, found by name: a corpus of .txt files needs none of their packages."""
 
 import importlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -52,4 +53,4 @@ def _row(parse: Callable[[], tuple[str, Mapping[str, str]]]) -> Row:
     text, facts = parse()
     if not text.strip():
         raise CorpusError("no text in the document")
-    return {"text": text, **{key: facts[key] for key in FACTS if facts.get(key)}}
+    return {"text": re.sub(r"\n{3,}", "\n\n", text), **{key: facts[key] for key in FACTS if facts.get(key)}}

@@ -2,13 +2,14 @@
 
 import ctypes
 import re
+import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from axk1.corpus.formats.limits import Deadline, Limits, need, read_whole
-from axk1.corpus.formats.pdf_layout import Grid, Piece, Rule, cell_of, grids, regions, table_text
+from axk1.corpus.formats.pdf_layout import Grid, Piece, Rule, cell_of, grids, gutter_of, regions, table_text
 from axk1.corpus.formats.pdf_lines import paragraphs
 from axk1.corpus.streams import CorpusError
 
@@ -37,10 +38,16 @@ def read(path: Path, limits: Limits) -> tuple[str, Mapping[str, str]]:
         facts = document.get_metadata_dict(skip_empty=True)
     finally:
         document.close()
-    text = "\n".join(paragraphs([region for page in _without_furniture(pages) for region in regions(page)]))
+    text = "\n".join(paragraphs(_in_order(_without_furniture(pages))))
     if not text:
         raise CorpusError(f"{path}: no text in the PDF (scanned pages need a vision model: see `vision` of the source)")
     return text, {key: facts[name] for key, name in _FACTS.items() if name in facts}
+
+
+def _in_order(pages: Sequence[Sequence[Piece]]) -> list[list[Piece]]:
+    gutters = [gutter for page in pages if (gutter := gutter_of(page)) is not None]
+    usual = statistics.median(gutters) if gutters else None
+    return [region for page in pages for region in regions(page, usual)]
 
 
 _FACTS = {"title": "Title", "author": "Author", "date": "CreationDate"}

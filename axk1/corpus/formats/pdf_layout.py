@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from axk1.corpus.formats.table import markdown
 
-__all__ = ["Grid", "Piece", "Rule", "cell_of", "grids", "regions", "table_text"]
+__all__ = ["Grid", "Piece", "Rule", "cell_of", "grids", "gutter_of", "regions", "table_text"]
 
 _TOUCH = 2.0  # points between the ends of rules that belong together
 _GUTTER_EM = 0.9  # narrowest white strip between columns, in heights of a line
@@ -110,11 +110,16 @@ def table_text(grid: Grid, cells: Sequence[tuple[int, int, Piece]]) -> Piece:
     return Piece(markdown(texts), grid.xs[0], grid.ys[0], grid.xs[-1], grid.ys[-1], is_table=True)
 
 
-def regions(pieces: Sequence[Piece]) -> list[list[Piece]]:
-    """The pieces in reading order, in regions of one column each; pieces side by side in a column become one line."""
+def regions(pieces: Sequence[Piece], usual: float | None = None) -> list[list[Piece]]:
+    """The pieces in reading order, in regions of one column each; pieces side by side in a column become one line.
+
+    usual: the gutter of other pages, for a page whose last column has too few lines to show one.
+    """
     if not pieces:
         return []
-    gutter = _gutter(pieces)
+    gutter = gutter_of(pieces)
+    if gutter is None and usual is not None and _may_divide(pieces, usual):
+        gutter = usual
     if gutter is None:
         return [_lines(pieces)]
     found = list[list[Piece]]()
@@ -137,15 +142,23 @@ def _merged(found: Sequence[list[Piece]]) -> list[list[Piece]]:
     """Single lines that span the page, one after the other, are one region again."""
     merged = list[list[Piece]]()
     for region in found:
-        if len(region) == 1 and merged and len(merged[-1]) == 1:
+        if len(region) == 1 and merged and len(merged[-1]) == 1 and not (region[0].is_table or merged[-1][0].is_table):
             merged[-1] = merged[-1] + region
         elif region:
             merged.append(list(region))
     return merged
 
 
-def _gutter(pieces: Sequence[Piece]) -> float | None:
-    """The middle of the strip with lines side by side on both sides that the fewest pieces cross; of equals the widest."""
+def _may_divide(pieces: Sequence[Piece], x: float) -> bool:
+    left = sum(piece.right <= x for piece in pieces)
+    right = sum(piece.left >= x for piece in pieces)
+    return min(left, right) > 0 and len(pieces) - left - right < max(left, right)
+
+
+def gutter_of(pieces: Sequence[Piece]) -> float | None:
+    """The middle of the strip between lines side by side that the fewest pieces cross; of equals the widest."""
+    if not pieces:
+        return None
     least = _GUTTER_EM * statistics.median(piece.height for piece in pieces)
     edges = sorted({round(piece.right, 1) for piece in pieces})
     best: tuple[int, float, float] | None = None

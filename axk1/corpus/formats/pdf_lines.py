@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from axk1.corpus.formats.pdf_layout import Piece
+from axk1.corpus.formats.spacing import SpacingHabits
 
 __all__ = ["paragraphs"]
 
@@ -15,6 +16,7 @@ _ENDING = re.compile(
     r"^(은|는|이|가|을|를|에|의|도|만|와|과|로|으로|에서|에게|까지|부터|처럼|보다|다|요|니다|습니다|했다|한다|었다|았다|였다|하고|했고"
     r"|었고|았고|지만|는데|은데|면서|므로|어요|아요|네요|세요)[.,!?…”\"']*$"
 )
+_OPENS, _CLOSES = re.compile(r"[(\[“‘「『〈《]$"), re.compile(r"[)\]”’」』〉》.,!?…]")
 _LETTERS = re.compile(r"[가-힣A-Za-z0-9]+")
 _INSIDE_SHARE = 0.08  # line breaks that are surely inside an eojeol, for the document to be one that breaks there
 
@@ -32,16 +34,20 @@ class _Break:
 def paragraphs(regions: Sequence[Sequence[Piece]]) -> list[str]:
     """The text of all regions of a document, in order; tables are paragraphs of their own."""
     groups = _grouped(regions)
-    rights = {id(line): max(item.right for item in region) for region in regions for line in region}
+    rights = dict[int, float]()
+    for region in regions:
+        rights.update(dict.fromkeys(map(id, region), _edges(region)[1] if region else 0.0))
     breaks = [_break(a, b, rights[id(a)]) for group in groups for a, b in itertools.pairwise(group) if not a.is_table]
     words = _inner_words(groups)
-    inside, keeps_spaces = _breaks_inside(breaks, words), _keeps_spaces(breaks)
+    keeps_spaces = _keeps_spaces(breaks)
+    lines = (line.text for line in itertools.chain.from_iterable(groups))
+    habits = SpacingHabits(lines) if _breaks_inside(breaks, words) else None
     texts = list[str]()
     for group in groups:
         text = group[0].text.rstrip() if not group[0].is_table else group[0].text
         for a, b in itertools.pairwise(group):
             place = _break(a, b, rights[id(a)])
-            text = _joined(text, b.text.strip(), _wants_space(place, words, inside=inside, keeps_spaces=keeps_spaces))
+            text = _joined(text, b.text.strip(), _wants_space(place, words, habits, keeps_spaces=keeps_spaces))
         texts.append(text.strip())
     return [text for text in texts if text]
 
@@ -52,7 +58,7 @@ def _grouped(regions: Sequence[Sequence[Piece]]) -> list[list[Piece]]:
     last: tuple[Piece, float, float] | None = None
     for region in regions:
         leading = _leading(region)
-        left, right = min(line.left for line in region), max(line.right for line in region)
+        left, right = _edges(region)
         for number, line in enumerate(region):
             if last is None or line.is_table or last[0].is_table:
                 is_new = True
@@ -66,6 +72,12 @@ def _grouped(regions: Sequence[Sequence[Piece]]) -> list[list[Piece]]:
                 groups[-1].append(line)
             last = line, right, leading
     return groups
+
+
+def _edges(region: Sequence[Piece]) -> tuple[float, float]:
+    """Left and right of the column; a table may be wider than its text."""
+    lines = [line for line in region if not line.is_table] or region
+    return min(line.left for line in lines), max(line.right for line in lines)
 
 
 def _leading(region: Sequence[Piece]) -> float:
@@ -137,19 +149,19 @@ def _bare(word: str, which: int) -> str:
     return found[which] if found else ""
 
 
-def _wants_space(place: _Break, words: frozenset[str], *, inside: bool, keeps_spaces: bool) -> bool:
+def _wants_space(place: _Break, words: frozenset[str], habits: SpacingHabits | None, *, keeps_spaces: bool) -> bool:
+    """habits: of a document whose lines break inside eojeols, else None."""
     if place.has_space or keeps_spaces:
         return place.has_space
-    if (
-        not inside
-        or not re.search(r"[가-힣0-9A-Za-z]$", place.before)
-        or not re.match(r"[가-힣0-9A-Za-z]", place.after)
-    ):
-        return True
-    if _is_inside(place, words):
+    if _OPENS.search(place.before) or _CLOSES.match(place.after):
         return False
+    if habits is None or _SENTENCE_END.search(place.before):
+        return True
     before, after = _bare(place.before, -1), _bare(place.after, 0)
-    return before in words and (after in words or len(before) > 1)
+    score = habits.odds(place.before, place.after)
+    score -= 3 * (before + after in words) + 2 * (_ENDING.match(place.after) is not None)
+    score += 2 * (before in words and after in words) + (before in words and len(before) > 1)
+    return score > 0
 
 
 def _joined(text: str, after: str, wants_space: bool) -> str:

@@ -32,7 +32,7 @@ def records(path: Path, limits: Limits) -> Iterator[tuple[int, Parse]]:
                 break
             if page is not None:
                 yield number, partial(_read, *page, f"{path}:{number}", limits)
-    if number == 1 and path.stat().st_size and not _begins_well(path):
+    if number == 1 and not _begins_well(path):
         yield 1, partial(_fail, f"{path}: no .warc file: it does not begin with a WARC record")
 
 

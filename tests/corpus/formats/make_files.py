@@ -27,7 +27,13 @@ from reportlab.pdfgen.canvas import Canvas
 
 from axk1.corpus.narrative import narratives
 
-BOILERPLATE = ("홈으로 로그인 회원가입", "지금 구매하면 반값 할인", "댓글 남기기 정말 재미있네요", "무단 전재 및 재배포 금지", "관련 기사 더 보기")
+BOILERPLATE = (
+    "홈으로 로그인 회원가입",
+    "지금 구매하면 반값 할인",
+    "댓글 남기기 정말 재미있네요",
+    "무단 전재 및 재배포 금지",
+    "관련 기사 더 보기",
+)
 HEADER, FOOTER = "한빛 연구소 월간 소식", "저작권자 한빛 연구소"
 FONT = "HYSMyeongJo-Medium"  # one of the Korean fonts that PDF readers know without an embedded file
 
@@ -46,7 +52,10 @@ def bodies(count: int, seed: int = 1, size: int = 8) -> list[Body]:
     made = list[Body]()
     for number in range(count):
         paragraphs = tuple(text for text in itertools.islice((t for t in texts if len(t) > 80), size))
-        rows = [(f"{name} {number}", f"{rng.randrange(1000)}개", f"{rng.randrange(1, 90) * 100:,}원") for name in ("사과", "배", "귤")]
+        rows = [
+            (f"{name} {number}", f"{rng.randrange(1000)}개", f"{rng.randrange(1, 90) * 100:,}원")
+            for name in ("사과", "배", "귤")
+        ]
         made.append(Body(f"{number}번째 이야기 모음", paragraphs, (("물건", "수량", "값"), *rows)))
     return made
 
@@ -57,12 +66,14 @@ def html(body: Body, charset: str = "utf-8", *, declared: bool = True) -> bytes:
     text = "".join(f"<p>{escape(p)}</p>\n" for p in body.paragraphs)
     page = f"""<!DOCTYPE html><html lang="ko"><head>{meta}<title>{body.title}</title>
 <meta name="author" content="김하늘"><meta property="article:published_time" content="2024-03-01">
-<link rel="canonical" href="https://example.org/a"><link rel="license" href="https://creativecommons.org/licenses/by/4.0/">
+<link rel="canonical" href="https://example.org/a">
+<link rel="license" href="https://creativecommons.org/licenses/by/4.0/">
 <style>p {{ color: red }}</style><script>var a = "<div>";</script></head><body>
 <nav class="menu"><ul><li><a href="/">{BOILERPLATE[0]}</a></li><li><a href="/b">목록</a></li></ul></nav>
 <div id="wrap"><main><article><h1>{body.title}</h1><div class="ad">{BOILERPLATE[1]}</div>
 {text}<table>{rows}</table></article></main>
-<div class="comments"><p>{BOILERPLATE[2]}</p></div><aside class="related"><a href="/c">{BOILERPLATE[4]}</a></aside></div>
+<div class="comments"><p>{BOILERPLATE[2]}</p></div>
+<aside class="related"><a href="/c">{BOILERPLATE[4]}</a></aside></div>
 <footer><p>{BOILERPLATE[3]}</p></footer></body></html>"""
     return page.encode(charset, "xmlcharrefreplace")
 
@@ -181,7 +192,11 @@ def write_pptx(path: Path, body: Body) -> None:
 
 def _record(tag: int, level: int, data: bytes) -> bytes:
     size = min(len(data), 0xFFF)
-    return struct.pack("<I", tag | level << 10 | size << 20) + (struct.pack("<I", len(data)) if size == 0xFFF else b"") + data
+    return (
+        struct.pack("<I", tag | level << 10 | size << 20)
+        + (struct.pack("<I", len(data)) if size == 0xFFF else b"")
+        + data
+    )
 
 
 def _hwp_paragraph(text: str, level: int, *, before: bytes = b"") -> bytes:
@@ -217,7 +232,8 @@ def write_hwp(path: Path, body: Body) -> None:
 
 def write_hwpx(path: Path, body: Body) -> None:
     def p(text: str) -> str:
-        return f'<hp:p><hp:run charPrIDRef="0"><hp:t>{escape(text[:5])}</hp:t></hp:run><hp:run><hp:t>{escape(text[5:])}</hp:t></hp:run></hp:p>'
+        runs = (f"<hp:run><hp:t>{escape(part)}</hp:t></hp:run>" for part in (text[:5], text[5:]))
+        return f"<hp:p>{''.join(runs)}</hp:p>"
 
     def cell(text: str) -> str:
         return f"<hp:tc><hp:subList>{p(text)}</hp:subList></hp:tc>"
@@ -232,9 +248,12 @@ def write_hwpx(path: Path, body: Body) -> None:
     )
     package = (
         '<opf:package xmlns:opf="http://www.idpf.org/2007/opf/"><opf:metadata>'
-        f'<opf:title>{body.title}</opf:title><opf:meta name="creator" content="text">김하늘</opf:meta></opf:metadata></opf:package>'
+        f"<opf:title>{body.title}</opf:title>"
+        '<opf:meta name="creator" content="text">김하늘</opf:meta></opf:metadata></opf:package>'
     )
-    write_zip(path, {"mimetype": "application/hwp+zip", "Contents/content.hpf": package, "Contents/section0.xml": section})
+    write_zip(
+        path, {"mimetype": "application/hwp+zip", "Contents/content.hpf": package, "Contents/section0.xml": section}
+    )
 
 
 def write_epub(path: Path, body: Body) -> None:
@@ -278,7 +297,10 @@ def wiki_dump(pages: list[str]) -> bytes:
 
 def wikitext(body: Body) -> str:
     """Markup around and inside the paragraphs that must leave no trace, a table that goes, and closing sections."""
-    text = [f"{{{{정보 상자|이름={BOILERPLATE[0]}|값={{{{속|{BOILERPLATE[1]}}}}}}}}}", "[[파일:a.jpg|섬네일|[[링크]] 설명]]"]
+    text = [
+        f"{{{{정보 상자|이름={BOILERPLATE[0]}|값={{{{속|{BOILERPLATE[1]}}}}}}}}}",
+        "[[파일:a.jpg|섬네일|[[링크]] 설명]]",
+    ]
     for number, paragraph in enumerate(body.paragraphs):
         word, _, rest = paragraph.partition(" ")
         text += [f"== {number}장 ==", f"[[문서 {number}|{word}]] {rest}<ref name=a>{BOILERPLATE[2]}</ref>"]

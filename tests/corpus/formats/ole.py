@@ -10,12 +10,18 @@ LEAST = 4096  # shorter streams would have to lie in the mini stream, so they ar
 def ole(streams: dict[str, bytes]) -> bytes:
     """The bytes of a file with these streams; a name like "BodyText/Section0" lies in a storage."""
     storages = sorted({name.partition("/")[0] for name in streams if "/" in name})
-    entries = ["", *[name for name in streams if "/" not in name], *storages, *[name for name in streams if "/" in name]]
+    entries = [
+        "",
+        *[name for name in streams if "/" not in name],
+        *storages,
+        *[name for name in streams if "/" in name],
+    ]
     sectors, starts, chains = list[bytes](), dict[str, int](), list[int]()
     for name, data in streams.items():
-        data = data.ljust(LEAST, b"\0")
-        starts[name] = _append(sectors, chains, data)
-    directory = _append(sectors, chains, b"".join(_entry(n, name, entries, streams, starts) for n, name in enumerate(entries)))
+        starts[name] = _append(sectors, chains, data.ljust(LEAST, b"\0"))
+    directory = _append(
+        sectors, chains, b"".join(_entry(n, name, entries, streams, starts) for n, name in enumerate(entries))
+    )
     fat_sector = len(sectors)
     chains.append(FAT)
     assert len(chains) <= SECTOR // 4, "one sector of the allocation table is enough for tests"
@@ -46,7 +52,9 @@ def _entry(number: int, name: str, entries: list[str], streams: dict[str, bytes]
     return (
         encoded.ljust(64, b"\0")
         + struct.pack("<HBB", len(encoded), kind, 1)
-        + struct.pack("<III", NONE, entries.index(later[0]) if later else NONE, entries.index(children[0]) if children else NONE)
+        + struct.pack(
+            "<III", NONE, entries.index(later[0]) if later else NONE, entries.index(children[0]) if children else NONE
+        )
         + bytes(36)
         + struct.pack("<IQ", starts[name] if kind == 2 else (END if kind == 5 else 0), size)
     )
