@@ -1,4 +1,4 @@
-"""Files and datasets → documents, streamed: .txt, .jsonl (.gz, .zst), .parquet and Hugging Face datasets.
+"""Files and datasets → documents, streamed: text, JSON lines, Parquet, Hugging Face datasets and document formats.
 
 A reader yields the place of a record (line or row) and a function that parses it, so that one loop decides what becomes
 of a bad record: an error that names file and line, or a line in the rejects.
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from axk1.corpus.documents import Document, Reject
+from axk1.corpus.formats import opening
 from axk1.corpus.hub import hub_rows
 from axk1.corpus.source import HUB, Source, files_of, format_of
 from axk1.corpus.streams import CorpusError, Line, decode, lines_of
@@ -47,10 +48,15 @@ def _records(file: Path, source: Source) -> Records:
     format_ = format_of(file)
     if format_ == "text":
         return _text_records(file, source)
-    return _jsonl_records(file) if format_ == "jsonl" else _parquet_records(file, source)
+    if format_ == "jsonl":
+        return _jsonl_records(file)
+    if format_ == "parquet":
+        return _parquet_records(file, source)
+    return opening.records(file, str(format_), source.limits, source.vision)
 
 
 def _documents(records: Records, source: Source, path: str, name: str, reject: Reject) -> Iterator[Document]:
+    format_ = None if source.is_hub else format_of(Path(path))
     for place, parse in records:
         try:
             row = parse()
@@ -62,7 +68,8 @@ def _documents(records: Records, source: Source, path: str, name: str, reject: R
                 raise
             reject(Document(str(error), f"{name}:{place}", source.label), "unreadable record")
             continue
-        yield Document(text, f"{name}:{place}", source.label)
+        facts = {key: row[key] for key in opening.FACTS if key in row} if format_ in opening.MODULES else {}
+        yield Document(text, f"{name}:{place}", source.label, facts)
 
 
 def _text(row: Row, source: Source, place: str) -> str:

@@ -6,15 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Literal, NamedTuple
 
+from axk1.corpus.formats.limits import Limits
+from axk1.corpus.formats.opening import ENDINGS
+from axk1.corpus.formats.vision import Vision
 from axk1.corpus.streams import CorpusError
 
 __all__ = ["HUB", "Files", "Format", "Source", "files_of", "format_of"]
 
 HUB = "hf:"  # a path that begins so is the id of a Hugging Face dataset
 
-Format = Literal["text", "jsonl", "parquet"]
+Format = str  # "text", "jsonl", "parquet", or a module of `formats`
 _FORMATS: Mapping[str, Format] = {".txt": "text", ".jsonl": "jsonl", ".parquet": "parquet"}
-_KNOWN = ".txt, .jsonl (both also .gz or .zst), .parquet"
+_KNOWN = f".txt, .jsonl (both also .gz or .zst), .parquet, {', '.join(ENDINGS)}"
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Source:
     take: Literal["sample", "first"] = "sample"  # which documents, when there are more
     repeat: int = 1  # how often a training document of this source is written
     bad_records: Literal["stop", "skip"] = "stop"  # broken JSON, a missing field; skipped ones lie in the rejects
+    limits: Limits = field(default_factory=Limits)  # what one file of a document format (.html, .pdf …) may take
+    vision: Vision | None = None  # a vision-language model that reads the pages of .pdf files
 
     def __post_init__(self) -> None:
         if not self.fields:
@@ -69,6 +74,9 @@ class Files(NamedTuple):
 def format_of(path: Path) -> Format | None:
     """The format by the name's ending; None for an unknown one."""
     name = path.name.lower()
+    for ending, module in ENDINGS.items():
+        if name.endswith(ending):
+            return module
     packed = name.endswith((".gz", ".zst"))
     format_ = _FORMATS.get(PurePath(name.rpartition(".")[0] if packed else name).suffix)
     return None if packed and format_ == "parquet" else format_

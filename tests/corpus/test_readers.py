@@ -150,10 +150,10 @@ def test_a_missing_column_names_the_known_ones(tmp_path):
 
 
 def test_unknown_types_missing_files_and_empty_folders_are_errors(tmp_path):
-    (tmp_path / "report.hwp").write_bytes(b"x")
-    with pytest.raises(CorpusError, match=r"no file of a known type \(known: \.txt, .* found: report\.hwp\)"):
-        _read(tmp_path / "report.hwp")
-    with pytest.raises(CorpusError, match=r"found: report\.hwp"):
+    (tmp_path / "report.rtf").write_bytes(b"x")
+    with pytest.raises(CorpusError, match=r"no file of a known type \(known: \.txt, .* found: report\.rtf\)"):
+        _read(tmp_path / "report.rtf")
+    with pytest.raises(CorpusError, match=r"found: report\.rtf"):
         _read(tmp_path)
     with pytest.raises(CorpusError, match=r"found: nothing"):
         _read(tmp_path / "*.txt")

@@ -1,0 +1,1 @@
+"""Document formats → text: one module a format, loaded when a source holds a file of it."""
