@@ -5,8 +5,9 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import ClassVar
 
-from axk1.corpus.documents import Document, Reject
+from axk1.corpus.documents import Document, Reject, Scope
 
 __all__ = ["DigestSet", "ExactDedup", "ExactDedupSettings"]
 
@@ -30,6 +31,8 @@ class ExactDedup:
     table lies in a temporary file that the system pages, slower but of no fixed limit. Two different texts among a
     billion share a digest with probability 2^-69.
     """
+
+    scope: ClassVar[Scope] = "corpus"
 
     def __init__(self, settings: ExactDedupSettings = ExactDedupSettings()) -> None:
         self._seen = DigestSet(settings.memory_bytes)
