@@ -45,7 +45,11 @@ VERBS: Mapping[str, Verb] = {
     "tokenizer": Verb(
         "axk1.cli.tokenizer:tokenizer", "토크나이저 살펴보기", "look at a tokenizer and what it does to a text"
     ),
-    "corpus": Verb("axk1.cli.corpus:corpus", "내장 학습 문제 살펴보기", "look at the built-in curriculum"),
+    "corpus": Verb(
+        "axk1.cli.corpus:corpus",
+        "말뭉치 정제하기, 내장 학습 문제 보기",
+        "clean a corpus, or look at the built-in curriculum",
+    ),
 }
 
 

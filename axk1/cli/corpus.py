@@ -1,9 +1,12 @@
-"""`axk1 corpus`: look at the built-in curriculum."""
+"""`axk1 corpus`: the built-in curriculum, and corpora made by a pipeline."""
 
 import argparse
 import itertools
 import json
+from collections.abc import Callable, Mapping
 
+from axk1.cli.corpus_build import corpus_build
+from axk1.cli.corpus_samples import corpus_samples
 from axk1.cli.words import Words
 from axk1.corpus.curriculum import FAMILIES, exercises
 from axk1.corpus.exercise import Exercise
@@ -11,9 +14,17 @@ from axk1.corpus.exercise_file import to_mapping
 
 __all__ = ["corpus"]
 
+_VERBS: Mapping[str, Callable[[list[str], Words], int]] = {"build": corpus_build, "samples": corpus_samples}
+
 
 def corpus(argv: list[str], say: Words) -> int:
-    """List the families, or draw exercises of one."""
+    """`build` and `samples` are verbs of their own; else list the families, or draw exercises of one."""
+    if argv and argv[0] in _VERBS:
+        return _VERBS[argv[0]](argv[1:], say)
+    return _families(argv[1:] if argv[:1] == ["families"] else argv, say)
+
+
+def _families(argv: list[str], say: Words) -> int:
     options = _parser(say).parse_args(argv)
     if options.family is None:
         for family in FAMILIES.values():
@@ -29,7 +40,12 @@ def corpus(argv: list[str], say: Words) -> int:
 
 def _parser(say: Words) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="axk1 corpus", description=say("내장 학습 문제 살펴보기", "look at the built-in curriculum")
+        prog="axk1 corpus",
+        description=say("내장 학습 문제 살펴보기", "look at the built-in curriculum"),
+        epilog=say(
+            "axk1 corpus build: 글 모음을 정제하기 · axk1 corpus samples: 남긴 문서와 버린 문서 보기",
+            "axk1 corpus build: clean a collection of texts; axk1 corpus samples: what was kept and dropped",
+        ),
     )
     add = parser.add_argument
     add("family", nargs="?", help=say("문제 종류 (없으면 목록)", "a family (none: list them)"))

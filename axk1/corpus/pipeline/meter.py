@@ -16,7 +16,13 @@ from axk1.corpus.mix import utf8_length
 from axk1.corpus.pipeline.samples import Outcome, Reservoir, Sample, priority, sample_of
 from axk1.corpus.steps import NamedStep
 
-__all__ = ["Flow", "Meter", "StepCount"]
+__all__ = ["BETWEEN", "READ", "WRITE", "Flow", "Meter", "StepCount"]
+
+READ, BETWEEN, WRITE = (
+    "read",
+    "between",
+    "write",
+)  # what is counted beside the steps: reading, the way from phase to phase
 
 _REMEMBERED = 256  # documents inside a step; one that holds more back is counted, but its samples show no "before"
 
@@ -74,6 +80,7 @@ class _Gate:
         self.dropped: Counter[str] = Counter()
         self.inside: dict[tuple[str, str], _Known] = {}  # documents between the gate before and this one
         self.next: _Gate | None = None
+        self.watched = step not in (READ, BETWEEN)  # what only comes in is no step's doing
         self._meter = meter
 
     def pass_on(self, documents: Iterator[Document]) -> Iterator[Document]:
@@ -106,7 +113,8 @@ class _Gate:
         self.characters += len(document.text)
         self.bytes += size
         self.changed += changed
-        self._meter.offer(self.step, "changed" if changed else "kept", "", before, document, rank)
+        if self.watched:
+            self._meter.offer(self.step, "changed" if changed else "kept", "", before, document, rank)
         if self.next is not None:
             self.next.expect(key, _Known(document.text, size, rank))
 
@@ -124,7 +132,7 @@ class _Gate:
 class Meter:
     """Gates around the steps of one task. `read` is the name under which the first gate, the reader's, is counted."""
 
-    def __init__(self, names: Sequence[str], seed: int, samples: int, read: str = "read") -> None:
+    def __init__(self, names: Sequence[str], seed: int, samples: int, read: str = READ) -> None:
         self.seed = seed
         self._size = samples
         self._gates = [_Gate(name, self) for name in (read, *names)]
@@ -168,7 +176,7 @@ class Meter:
             seconds = scale * (gate.waited - waited)
             counts.append(StepCount(gate.step, before, gate.flow(), gate.changed, dict(gate.dropped), seconds))
             before, waited = gate.flow(), gate.waited
-        return [*counts, StepCount("write", before, before, seconds=scale * (wall - waited))]
+        return [*counts, StepCount(WRITE, before, before, seconds=scale * (wall - waited))]
 
     def wall_seconds(self) -> float:
         """Since the meter was made."""

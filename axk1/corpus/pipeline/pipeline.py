@@ -55,8 +55,10 @@ def begin(config: PipelineConfig, folder: Path) -> Job:
 
 
 def finish(folder: Path) -> PipelineReport:
-    """Count what all tasks did into report.json. CorpusError if nothing is left."""
-    report = make_report(job_of(folder), folder)
+    """Count what all tasks did into report.json, and remove what lay between phases. CorpusError if nothing is left."""
+    job = job_of(folder)
+    job.layout(folder).end_phase(len(job.phases) - 1)
+    report = make_report(job, folder)
     write_whole(folder / "report.json", json.dumps(to_mapping(report), ensure_ascii=False, indent=1) + "\n")
     if not report.kept.documents:
         why = "; ".join(f"{one.count.step}: {dict(one.count.dropped)}" for one in report.steps if one.count.dropped)

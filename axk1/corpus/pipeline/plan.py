@@ -1,4 +1,4 @@
-"""Inputs → tasks: which files, or records of a large file, each reads. All tasks in their order read the inputs' order."""
+"""Inputs → tasks: which files, or records of a large file, each reads. The tasks together keep the inputs' order."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from axk1.corpus.pipeline.meter import Flow, StepCount
-from axk1.corpus.pipeline.samples import Sample, merged, read_samples
+from axk1.corpus.documents import Scope
+from axk1.corpus.pipeline.meter import BETWEEN, READ, WRITE, Flow, StepCount
+from axk1.corpus.pipeline.samples import OUTCOMES, Sample, merged, read_samples
 from axk1.corpus.pipeline.task import Job, TaskReport, job_of, read_report
 
 __all__ = ["PipelineReport", "StepReport", "all_samples", "make_report"]
-
-_WRITES = ("between", "write")
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class StepReport:
     """A step over all tasks. megabytes_per_second: text that it took in, per second of one core."""
 
     count: StepCount
-    scope: str
+    scope: Scope
     megabytes_per_second: float
 
 
@@ -39,15 +38,15 @@ class PipelineReport:
 def make_report(job: Job, folder: Path) -> PipelineReport:
     """Of a pipeline whose tasks are all finished."""
     reports = list(_task_reports(job, folder))
-    columns: dict[str, tuple[str, StepCount]] = {}
+    columns: dict[str, tuple[Scope, StepCount]] = {}
     for report in reports:
         scope = job.phases[report.phase].scope
-        for count in report.counts:
+        for count in _renamed(report, last=report.phase == len(job.phases) - 1):
             held = columns.get(count.step, (scope, StepCount(count.step)))[1]
             columns[count.step] = (scope, held + count)
-    order = ["read", *itertools.chain.from_iterable(phase.labels for phase in job.phases), *_WRITES]
+    order = [READ, *itertools.chain.from_iterable(phase.labels for phase in job.phases), BETWEEN, WRITE]
     counts = [(columns[step][0], columns[step][1]) for step in order if step in columns]
-    read, seconds = columns["read"][1].kept, sum(count.seconds for _, count in counts)
+    read, seconds = columns[READ][1].kept, sum(count.seconds for _, count in counts)
     kept = sum((one.counts[-1].kept for one in reports if one.phase == len(job.phases) - 1), Flow())
     return PipelineReport(
         read,
@@ -64,13 +63,15 @@ def make_report(job: Job, folder: Path) -> PipelineReport:
 
 
 def all_samples(folder: Path) -> list[Sample]:
-    """Of every step, outcome and reason as many as the pipeline keeps; of tasks that are finished.
+    """Of every step, outcome and reason as many as the pipeline keeps, in the steps' order; of finished tasks.
 
     FileNotFoundError, ConfigError or CorpusError for a folder of something else.
     """
     job = job_of(folder)
     paths = sorted((folder / "samples").glob("*.jsonl.zst"))
-    return merged(itertools.chain.from_iterable(map(read_samples, paths)), job.config.samples)
+    samples = merged(itertools.chain.from_iterable(map(read_samples, paths)), job.config.samples)
+    steps = [READ, *itertools.chain.from_iterable(phase.labels for phase in job.phases)]
+    return sorted(samples, key=lambda one: (steps.index(one.step), OUTCOMES.index(one.outcome), one.reason))
 
 
 def _task_reports(job: Job, folder: Path) -> Iterator[TaskReport]:
@@ -78,6 +79,12 @@ def _task_reports(job: Job, folder: Path) -> Iterator[TaskReport]:
     for number, phase in enumerate(job.phases):
         for task in range(phase.tasks(layout.parts)):
             yield read_report(layout, number, task)
+
+
+def _renamed(report: TaskReport, *, last: bool) -> Iterator[StepCount]:
+    """What a phase writes for the next one counts as time between the two."""
+    for count in report.counts:
+        yield count if last or count.step != WRITE else StepCount(BETWEEN, seconds=count.seconds)
 
 
 def _speed(flow: Flow, seconds: float) -> float:

@@ -10,15 +10,27 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from axk1.config import from_mapping, to_mapping
 from axk1.corpus.documents import Document, JsonLines, Metadata
 from axk1.corpus.streams import CorpusError, lines_of
 
-__all__ = ["Outcome", "Reservoir", "Sample", "merged", "priority", "read_samples", "sample_of", "write_samples"]
+__all__ = [
+    "OUTCOMES",
+    "Outcome",
+    "Reservoir",
+    "Sample",
+    "first_difference",
+    "merged",
+    "priority",
+    "read_samples",
+    "sample_of",
+    "write_samples",
+]
 
 Outcome = Literal["kept", "changed", "dropped"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 EXCERPT = 1500  # characters of a text that are kept to be read
 _CONTEXT = 200  # of them before the first difference
@@ -73,7 +85,7 @@ class Reservoir:
 def sample_of(step: str, outcome: Outcome, reason: str, before: str, after: Document, rank: int) -> Sample:
     """Excerpts: from the beginning, or around the first difference."""
     changed = before != after.text
-    start = max(0, _first_difference(before, after.text) - _CONTEXT) if changed else 0
+    start = max(0, first_difference(before, after.text) - _CONTEXT) if changed else 0
     return Sample(
         step,
         outcome,
@@ -116,8 +128,8 @@ def read_samples(path: Path) -> Iterator[Sample]:
             raise CorpusError(f"{path}:{line.number}: no sample ({error})") from error
 
 
-def _first_difference(one: str, other: str) -> int:
-    """By halving: slices compare faster than characters one by one."""
+def first_difference(one: str, other: str) -> int:
+    """The first place at which the texts differ, by halving: slices compare faster than characters one by one."""
     low, high = 0, min(len(one), len(other))
     while low < high:
         middle = (low + high + 1) // 2

@@ -12,7 +12,7 @@ from pathlib import Path
 from axk1.config import from_mapping, to_mapping
 from axk1.corpus.documents import Document, JsonLines, Reject, read_documents
 from axk1.corpus.pipeline.layout import Layout, written_whole
-from axk1.corpus.pipeline.meter import Meter, StepCount
+from axk1.corpus.pipeline.meter import BETWEEN, READ, Meter, StepCount
 from axk1.corpus.pipeline.phases import Phase, phases_of
 from axk1.corpus.pipeline.plan import Plan, read_pieces
 from axk1.corpus.pipeline.samples import write_samples
@@ -82,7 +82,7 @@ def run_task(folder: Path, number: int, task: int, tick: Tick = silent) -> None:
     layout, phase = job.layout(folder), job.phases[number]
     if layout.marker(number, task).exists():
         return
-    meter = Meter(phase.labels, job.config.seed, job.config.samples, "read" if not number else "between")
+    meter = Meter(phase.labels, job.config.seed, job.config.samples, BETWEEN if number else READ)
     with ExitStack() as files:
         rejects = files.enter_context(JsonLines(files.enter_context(written_whole(layout.rejects(number, task)))))
 
@@ -91,7 +91,7 @@ def run_task(folder: Path, number: int, task: int, tick: Tick = silent) -> None:
 
         def unreadable(document: Document, reason: str) -> None:
             meter.unreadable(document, reason)
-            drop(document, "read", reason)
+            drop(document, READ, reason)
 
         steps = [NamedStep(label, make_step(entry)) for label, entry in zip(phase.labels, phase.entries, strict=True)]
         documents = _ticking(_inputs(job, layout, number, task, unreadable), tick)
