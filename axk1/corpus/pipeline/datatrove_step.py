@@ -3,6 +3,7 @@
 steps = ["nfc", { name = "datatrove", block = "datatrove.pipeline.filters:GopherQualityFilter", options = { … } }]
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -102,14 +103,16 @@ class StepBlock(PipelineStep):  # type: ignore[misc]
         if world_size > 1 and scope_of(self._entry) == "corpus":
             raise ValueError(f"{self.name} remembers across documents: run it with one task")
 
-        def reject(document: Document, reason: str) -> None:
-            self.stat_update("dropped", f"dropped_{reason}")
-            if self._excluded is not None:
-                self._excluded.write(_to_trove(document, {"filter_reason": reason}), rank)
+        with contextlib.nullcontext() if self._excluded is None else self._excluded as writer:
 
-        for document in make_step(self._entry)(map(_from_trove, data), reject):
-            self.stat_update("forwarded")
-            yield _to_trove(document, {})
+            def reject(document: Document, reason: str) -> None:
+                self.stat_update("dropped", f"dropped_{reason}")
+                if writer is not None:
+                    writer.write(_to_trove(document, {"filter_reason": reason}), rank)
+
+            for document in make_step(self._entry)(map(_from_trove, data), reject):
+                self.stat_update("forwarded")
+                yield _to_trove(document, {})
 
 
 def blocks(entries: Sequence[StepEntry]) -> list[StepBlock]:

@@ -50,9 +50,13 @@ class Layout:
         return self.folder / "done" / f"{phase}-{task:05d}.json"
 
     def begin(self) -> None:
-        """Create the folders, and remove what tasks that were killed left half written."""
+        """Create the folders; what a killed process left half written goes."""
         for name in ("parts", "rejects", "samples", "done", *(f"work/{phase}" for phase in range(self.phases - 1))):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Remove what tasks that no longer run have left half written."""
         for leftover in self.folder.rglob(".*.partial"):
             leftover.unlink(missing_ok=True)
 

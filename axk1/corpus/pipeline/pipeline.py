@@ -30,12 +30,15 @@ def run_pipeline(
     with alone_in(folder):
         job = begin(config, folder)
         layout = job.layout(folder)
-        for number, phase in enumerate(job.phases):
-            tasks = range(phase.tasks(layout.parts))
-            missing = [task for task in tasks if not layout.marker(number, task).exists()]
-            progress = begins(phase.labels, len(missing)) if begins else _unseen
-            run_here(folder, number, missing, workers, progress)
-            layout.end_phase(number)
+        try:
+            for number, phase in enumerate(job.phases):
+                tasks = range(phase.tasks(layout.parts))
+                missing = [task for task in tasks if not layout.marker(number, task).exists()]
+                progress = begins(phase.labels, len(missing)) if begins else _unseen
+                run_here(folder, number, missing, workers, progress)
+                layout.end_phase(number)
+        finally:
+            layout.sweep()
         return finish(folder)
 
 

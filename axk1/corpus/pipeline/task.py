@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from axk1.config import from_mapping, to_mapping
@@ -39,7 +40,7 @@ class Job:
     config: PipelineConfig
     plan: Plan
 
-    @property
+    @cached_property
     def phases(self) -> list[Phase]:
         """Of the steps."""
         return phases_of(self.config.steps)
