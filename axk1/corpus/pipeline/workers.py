@@ -6,8 +6,10 @@ parent is killed, the next report fails and the child ends.
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -52,9 +54,10 @@ class _Crew:
         process = multiprocessing.get_context("spawn").Process(
             target=_work, args=(self._folder, self._phase, task, theirs), daemon=True
         )
-        process.start()
+        with _without_interrupts():
+            process.start()
+            self._at_work[ours] = (task, process)
         theirs.close()
-        self._at_work[ours] = (task, process)
 
     def listen(self) -> None:
         """Wait for word from any, and take it."""
@@ -90,6 +93,17 @@ class _Crew:
             ours.close()
 
 
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """What is started here never sees Ctrl-C, which reaches all processes of a terminal; the parent ends them."""
+    resource_tracker.ensure_running()  # which else starts with the first process, and lets interrupts through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _cause(code: int) -> str:
     if code == -signal.SIGKILL:
         return "killed, as when memory is used up; fewer workers need less"
@@ -97,8 +111,6 @@ def _cause(code: int) -> str:
 
 
 def _work(folder: Path, phase: int, task: int, out: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its children
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         run_task(folder, phase, task, lambda documents, characters: out.send((documents, characters)))
     except BrokenPipeError:  # nobody listens any more
