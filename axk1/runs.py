@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
-__all__ = ["Metrics", "Run", "whole_folder", "write_whole"]
+__all__ = ["Metrics", "Run", "alone_in", "whole_file", "whole_folder", "write_whole"]
 
 _PACKAGES = ("axk1", "torch", "numpy", "tokenizers", "safetensors")
 
@@ -25,17 +25,38 @@ def write_whole(path: Path, data: bytes | str) -> None:
 
     Raises OSError (with a plain message on a full disk); what was half written is removed.
     """
-    partial = path.with_name(f".{path.name}.partial")
+    with whole_file(path) as partial:
+        partial.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, owner: str = "") -> Iterator[Path]:
+    """Yield the path of a sibling file to write; it becomes `path` on success and is removed on any error.
+
+    owner: part of the sibling's name, where two processes may write the same file at the same time.
+    """
+    partial = path.with_name(f".{path.name}{owner}.partial")
     try:
-        with open(partial, "wb") as file:
-            file.write(data.encode("utf-8") if isinstance(data, str) else data)
-            file.flush()
-            os.fsync(file.fileno())
+        yield partial
+        _sync(partial)
         os.replace(partial, path)
-    except OSError as error:
+    except BaseException as error:
         partial.unlink(missing_ok=True)
-        _explain(error, path)
+        if isinstance(error, OSError):
+            _explain(error, path)
+        raise
     _sync(path.parent)
+
+
+@contextlib.contextmanager
+def alone_in(path: Path) -> Iterator[None]:
+    """Create the folder and hold it against other processes of this machine. ValueError if one is at work in it."""
+    path.mkdir(parents=True, exist_ok=True)
+    lock = _lock(path)
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 @contextlib.contextmanager
@@ -158,7 +179,7 @@ def _finite(value: Any) -> Any:
 
 
 def _explain(error: OSError, path: Path) -> NoReturn:
-    if error.errno == errno.ENOSPC:
+    if error.errno == errno.ENOSPC and error.__cause__ is None:  # with a cause, it says already which file
         message = f"the disk is full: {path} was not written, nothing half written was left"
         raise OSError(errno.ENOSPC, message) from error
     raise error

@@ -48,7 +48,11 @@ VERBS: Mapping[str, Verb] = {
     "data": Verb(
         "axk1.cli.release:data", "말뭉치를 공개할 폴더로 만들고 확인하기", "publish a corpus, or check a published one"
     ),
-    "corpus": Verb("axk1.cli.corpus:corpus", "내장 학습 문제 살펴보기", "look at the built-in curriculum"),
+    "corpus": Verb(
+        "axk1.cli.corpus:corpus",
+        "말뭉치 정제하기, 내장 학습 문제 보기",
+        "clean a corpus, or look at the built-in curriculum",
+    ),
 }
 
 

@@ -1,10 +1,12 @@
-"""`axk1 corpus`: look at the built-in curriculum, and at personal data in a corpus."""
+"""`axk1 corpus`: the built-in curriculum, corpora made by a pipeline, and personal data in them."""
 
 import argparse
 import itertools
 import json
 from collections.abc import Callable, Mapping
 
+from axk1.cli.corpus_build import corpus_build
+from axk1.cli.corpus_samples import corpus_samples
 from axk1.cli.privacy import make_key, scan, unmask
 from axk1.cli.words import Words
 from axk1.corpus.curriculum import FAMILIES, exercises
@@ -13,13 +15,23 @@ from axk1.corpus.exercise_file import to_mapping
 
 __all__ = ["corpus"]
 
-_PRIVACY: Mapping[str, Callable[[list[str], Words], int]] = {"privacy": scan, "unmask": unmask, "new-key": make_key}
+_VERBS: Mapping[str, Callable[[list[str], Words], int]] = {
+    "build": corpus_build,
+    "samples": corpus_samples,
+    "privacy": scan,
+    "unmask": unmask,
+    "new-key": make_key,
+}
 
 
 def corpus(argv: list[str], say: Words) -> int:
-    """List the families, or draw exercises of one; privacy, unmask and new-key are verbs of their own."""
-    if argv and argv[0] in _PRIVACY:
-        return _PRIVACY[argv[0]](argv[1:], say)
+    """List the families, or draw exercises of one; the others are verbs of their own."""
+    if argv and argv[0] in _VERBS:
+        return _VERBS[argv[0]](argv[1:], say)
+    return _families(argv[1:] if argv[:1] == ["families"] else argv, say)
+
+
+def _families(argv: list[str], say: Words) -> int:
     options = _parser(say).parse_args(argv)
     if options.family is None:
         for family in FAMILIES.values():
@@ -35,11 +47,14 @@ def corpus(argv: list[str], say: Words) -> int:
 
 def _parser(say: Words) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="axk1 corpus", description=say("내장 학습 문제 살펴보기", "look at the built-in curriculum")
-    )
-    parser.epilog = say(
-        "개인정보: axk1 corpus privacy 파일 | unmask 파일 새파일 --key 키 | new-key 키",
-        "personal data: axk1 corpus privacy FILE | unmask FILE NEW --key KEY | new-key KEY",
+        prog="axk1 corpus",
+        description=say("내장 학습 문제 살펴보기", "look at the built-in curriculum"),
+        epilog=say(
+            "말뭉치: axk1 corpus build 글 모음을 정제하기 · samples 남긴 문서와 버린 문서 보기"
+            " · privacy 개인정보 찾기 · unmask 가린 값 되돌리기 · new-key 열쇠 만들기",
+            "corpora: axk1 corpus build clean a collection of texts; samples what was kept and dropped;"
+            " privacy find personal data; unmask restore what was masked; new-key make a key",
+        ),
     )
     add = parser.add_argument
     add("family", nargs="?", help=say("문제 종류 (없으면 목록)", "a family (none: list them)"))

@@ -6,10 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from axk1.cli.texts import placed
 from axk1.config import ConfigError, from_mapping, load, read
 from axk1.corpus.build import CorpusConfig
-from axk1.corpus.source import Source, files_of
-from axk1.corpus.streams import CorpusError
 from axk1.export.quantize_formats import PARTS, Formats, named_formats
 from axk1.posttrain.sft import SftConfig
 from axk1.tokenizer.pieces import Digits, Hangul, Indentation, Newlines, Pieces
@@ -147,7 +146,7 @@ def load_recipe(folder: Path, overrides: Sequence[str] = (), text: Path = Path()
             settings[stage] = from_mapping(read(None, changes[stage]), cls, stage)
     recipe = Recipe(folder.resolve().name, **settings)
     _require_fit(recipe)
-    return replace(recipe, corpus=replace(recipe.corpus, sources=_placed(recipe.corpus.sources, text)))
+    return replace(recipe, corpus=replace(recipe.corpus, sources=placed(recipe.corpus.sources, text)))
 
 
 def _require_fit(recipe: Recipe) -> None:
@@ -170,14 +169,3 @@ def _by_stage(overrides: Sequence[str]) -> dict[str, list[str]]:
             raise ConfigError(f"{override!r}: write stage.key=value with a stage of {', '.join(_STAGES)}")
         parts[stage].append(rest)
     return parts
-
-
-def _placed(sources: Sequence[Source], text: Path) -> tuple[Source, ...]:
-    """The sources with their paths in the folder `text`; found missing here, not minutes later."""
-    placed = tuple(one if one.is_hub else replace(one, path=str(text / one.path)) for one in sources)
-    for source in placed:
-        try:
-            _ = source.is_hub or files_of(source.path)
-        except CorpusError as error:
-            raise ConfigError(f"{error}; say where the texts of this recipe lie: --text FOLDER") from error
-    return placed

@@ -21,7 +21,7 @@ from typing import cast
 
 from axk1.config import to_mapping
 from axk1.corpus.curriculum import as_text, exercises
-from axk1.corpus.documents import Document, JsonLines, Ledger, Reject, Step
+from axk1.corpus.documents import Document, JsonLines, Ledger
 from axk1.corpus.exercise import Side
 from axk1.corpus.exercise_file import write_exercises
 from axk1.corpus.measure import Amount
@@ -29,7 +29,7 @@ from axk1.corpus.mix import mixed
 from axk1.corpus.narrative import narratives
 from axk1.corpus.source import Source, files_of
 from axk1.corpus.split import Part, part_of
-from axk1.corpus.steps import StepEntry, make_step, step_name
+from axk1.corpus.steps import NamedStep, StepEntry, chained, make_steps, rejecter
 from axk1.corpus.streams import CorpusError
 from axk1.runs import whole_folder, write_whole
 
@@ -135,7 +135,7 @@ def build(config: CorpusConfig, folder: Path, progress: Progress = silent) -> Co
 
 
 def _write_documents(config: CorpusConfig, folder: Path, progress: Progress) -> tuple[SourceReport, ...]:
-    steps = [(step_name(entry), make_step(entry)) for entry in config.steps]
+    steps = make_steps(config.steps)
     with ExitStack() as files:
         train, validation, rejects = (
             files.enter_context(JsonLines(folder / f"{name}.jsonl.zst")) for name in ("train", "validation", "rejects")
@@ -155,11 +155,11 @@ class _Mill:
         self._ledger = ledger
         self._progress = progress
 
-    def source(self, source: Source, config: CorpusConfig, steps: list[tuple[str, Step]]) -> SourceReport:
+    def source(self, source: Source, config: CorpusConfig, steps: list[NamedStep]) -> SourceReport:
         taken = itertools.count()
-        documents = _counted(mixed(source, config.total_bytes, config.seed, self._rejecter("read")), taken)
-        for name, step in steps:
-            documents = step(documents, self._rejecter(name))
+        unreadable = rejecter(self._ledger.reject, "read")
+        documents = _counted(mixed(source, config.total_bytes, config.seed, unreadable), taken)
+        documents = chained(steps, documents, self._ledger.reject)
         parted = ((part_of(one.text, config.validation_fraction, config.seed), one) for one in documents)
         train, validation = self._write(parted, source.label, source.repeat)
         ignored = () if source.is_hub else tuple(map(str, files_of(source.path).ignored))
@@ -196,9 +196,6 @@ class _Mill:
             amounts[part] += Amount.of(document.text)
         self._progress(name, amounts["train"].documents + amounts["validation"].documents)
         return amounts["train"], amounts["validation"]
-
-    def _rejecter(self, step: str) -> Reject:
-        return lambda document, reason: self._ledger.reject(document, step, reason)
 
 
 def _counted(documents: Iterator[Document], counter: "itertools.count[int]") -> Iterator[Document]:

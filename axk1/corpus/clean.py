@@ -3,14 +3,17 @@
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import ClassVar
 
-from axk1.corpus.documents import Document, Reject
+from axk1.corpus.documents import Document, Reject, Scope
 
 __all__ = ["DropEmpty", "Newlines", "Nfc"]
 
 
 class Nfc:
     """Unicode normal form C: Hangul in whole syllables, as the tokenizer and every boundary of this project want it."""
+
+    scope: ClassVar[Scope] = "document"
 
     def __call__(self, documents: Iterator[Document], _reject: Reject) -> Iterator[Document]:
         """Drops nothing."""
@@ -24,6 +27,8 @@ class Nfc:
 class Newlines:
     r"""Windows and old Macintosh line ends ("\r\n", "\r") become "\n", so that a model learns one line end."""
 
+    scope: ClassVar[Scope] = "document"
+
     def __call__(self, documents: Iterator[Document], _reject: Reject) -> Iterator[Document]:
         """Drops nothing."""
         for document in documents:
@@ -35,6 +40,8 @@ class Newlines:
 
 class DropEmpty:
     """Documents of nothing but white space go."""
+
+    scope: ClassVar[Scope] = "document"
 
     def __call__(self, documents: Iterator[Document], reject: Reject) -> Iterator[Document]:
         """Drops with the reason "no text"."""

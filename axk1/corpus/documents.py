@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import zstandard
 
 from axk1.corpus.streams import CorpusError, lines_of
 
-__all__ = ["CorpusError", "Document", "Fact", "JsonLines", "Ledger", "Metadata", "Reject", "Step", "read_documents"]
+__all__ = [
+    "CorpusError", "Document", "Drop", "Fact", "JsonLines", "Ledger", "Metadata", "Reject", "Scope", "Step",
+    "read_documents",
+]  # fmt: skip
 
 _LEVEL = 3  # zstd: 300 MB/s on one core, and levels that take ten times as long save a tenth of the size
 
@@ -48,12 +51,26 @@ Reject = Callable[[Document, str], None]
 """What a step calls for every document that it drops, with the reason in a few fixed words."""
 
 
+Drop = Callable[[Document, str, str], None]
+"""What takes dropped documents of many steps: the document, the step's name, the reason."""
+
+Scope = Literal["document", "corpus"]
+"""What decides a document's fate in a step: the document alone, or the ones before it as well."""
+
+
 class Step(Protocol):
     """A plug-in of the kind "corpus_step": documents in, documents out, one at a time and in their order.
 
-    A step is made once per build and called once per source, so what it remembers (digests) holds across sources. Its
-    class takes no argument, or one frozen dataclass of settings, all with a default: the recipe's options of the step.
+    A step of scope "document" may be made many times, each for a part of the documents: parts are worked on side by
+    side. One of scope "corpus" is made once and sees all documents in their order, in one call or in several (one per
+    source), so what it remembers (digests) holds for all. Its class takes no argument, or one frozen dataclass of
+    settings, all with a default: the recipe's options of the step.
     """
+
+    @property
+    def scope(self) -> Scope:
+        """An attribute of the class: `scope: ClassVar[Scope] = "document"`."""
+        ...
 
     def __call__(self, documents: Iterator[Document], reject: Reject, /) -> Iterator[Document]:
         """Yield what is kept, changed or not; call `reject` for every document that is not."""

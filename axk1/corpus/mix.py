@@ -1,15 +1,27 @@
 """How much of each source goes into a corpus: caps in bytes, filled by a sample that no order of files can bias."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from axk1.corpus.documents import Document, Reject
 from axk1.corpus.readers import read
 from axk1.corpus.source import Source
 from axk1.corpus.split import position
 
-__all__ = ["cap_of", "capped", "mixed", "utf8_length"]
+__all__ = ["Sample", "cap_of", "capped", "mixed", "sample_within", "utf8_length"]
 
 _BUCKETS = 1 << 16
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A uniform sample of texts: those in the lowest `classes` of 65,536 classes of a hash of the text."""
+
+    classes: int
+    seed: int
+
+    def __contains__(self, text: str) -> bool:
+        return _bucket(text, self.seed) < self.classes
 
 
 def mixed(source: Source, total_bytes: int | None, seed: int, reject: Reject) -> Iterator[Document]:
@@ -43,11 +55,16 @@ def capped(counted: Iterator[Document], documents: Iterator[Document], cap: int,
     the text, the second keeps the lowest classes that fit under the cap. Constant memory; a larger cap keeps what a
     smaller one kept.
     """
+    sample = sample_within(cap, counted, seed)
+    return (document for document in documents if document.text in sample)
+
+
+def sample_within(cap: int, documents: Iterable[Document], seed: int) -> Sample:
+    """The largest sample of these documents of at most `cap` bytes."""
     sizes = [0] * _BUCKETS
-    for document in counted:
+    for document in documents:
         sizes[_bucket(document.text, seed)] += utf8_length(document.text)
-    kept = _classes_within(sizes, cap)
-    return (document for document in documents if _bucket(document.text, seed) < kept)
+    return Sample(_classes_within(sizes, cap), seed)
 
 
 def utf8_length(text: str) -> int:

@@ -4,6 +4,7 @@ A reader yields the place of a record (line or row) and a function that parses i
 of a bad record: an error that names file and line, or a line in the rejects.
 """
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -19,7 +20,7 @@ from axk1.corpus.hub import hub_rows
 from axk1.corpus.source import HUB, Source, files_of, format_of
 from axk1.corpus.streams import CorpusError, Line, decode, lines_of
 
-__all__ = ["read"]
+__all__ = ["count_records", "read", "read_file"]
 
 Row = Mapping[str, Any]
 Records = Iterator[tuple[int, Callable[[], Row]]]
@@ -40,8 +41,23 @@ def read(source: Source, reject: Reject) -> Iterator[Document]:
         return
     files = files_of(source.path)
     for file in files.known:
-        records = _records(file, source)
-        yield from _documents(records, source, str(file), file.relative_to(files.root).as_posix(), reject)
+        yield from read_file(file, files.root, source, reject)
+
+
+def read_file(
+    file: Path, root: Path, source: Source, reject: Reject, first: int = 0, end: int | None = None
+) -> Iterator[Document]:
+    """The documents of one file of the source, or of its records `first` (from 0) to before `end`; errors as `read`.
+
+    The records before `first` are stepped over without being parsed.
+    """
+    records = itertools.islice(_records(file, source), first, end)
+    yield from _documents(records, source, str(file), file.relative_to(root).as_posix(), reject)
+
+
+def count_records(file: Path, source: Source) -> int:
+    """How many records `read_file` would go through; nothing is parsed."""
+    return sum(1 for _ in _records(file, source))
 
 
 def _records(file: Path, source: Source) -> Records:

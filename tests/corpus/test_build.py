@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import itertools
 import json
 import unicodedata
@@ -69,6 +70,25 @@ def test_the_same_config_gives_the_same_bytes_and_the_split_ignores_the_order(te
     build(config, tmp_path / "three")
     for name in ("train", "validation"):
         assert set(_texts(tmp_path / f"one/{name}.jsonl.zst")) == set(_texts(tmp_path / f"three/{name}.jsonl.zst"))
+
+
+def test_the_bytes_of_a_small_corpus_have_not_changed(tmp_path):
+    """A recipe that was run last year gives the same corpus today. A change of this digest needs a decision."""
+    lines = [f"글 {n} 하나\r\n둘" for n in range(200)] + [f"글 {n} 하나\n둘" for n in range(50)] + [" "] * 10
+    lines[7] = unicodedata.normalize("NFD", lines[7])
+    (tmp_path / "a.jsonl").write_text(
+        "".join(json.dumps({"text": line}, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8"
+    )
+    more = "\n".join(f"글 {n} 하나" if n % 3 else f"다른 글 {n}" for n in range(500))
+    (tmp_path / "b.txt").write_text(more, encoding="utf-8")
+    first = Source(str(tmp_path / "a.jsonl"), repeat=2)
+    second = Source(str(tmp_path / "b.txt"), max_bytes=4000, text_unit="line")
+    build(CorpusConfig(seed=5, validation_fraction=0.1, sources=(first, second)), tmp_path / "out")
+    digest = hashlib.sha256()
+    for name in ("train", "validation", "rejects"):
+        with zstandard.open(tmp_path / f"out/{name}.jsonl.zst", "rb") as file:
+            digest.update(file.read())
+    assert digest.hexdigest() == "1205e29568eba2b3157f8fc352b17ae1898011aff0aac589881ea0fc93ad6b5e"
 
 
 def test_training_documents_repeat_as_asked_and_validation_does_not(texts, tmp_path):

@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from axk1.corpus.dedup.held_out import EvalFile, Item, items_of_file, items_of_task
 from axk1.corpus.dedup.overlap import Containment, Overlap, Runs
 from axk1.corpus.dedup.passages import grown, without
 from axk1.corpus.dedup.shingles import Letters, letters
-from axk1.corpus.documents import Document, Reject
+from axk1.corpus.documents import Document, Reject, Scope
 from axk1.runs import write_whole
 
 __all__ = ["Contamination", "Decontaminate", "DecontaminateSettings"]
@@ -69,7 +69,7 @@ class Decontaminate:
     Memory: the items only, about 80 bytes a letter of them; it does not grow with the corpus.
     """
 
-    scope = "corpus"  # for the report; what happens to a document depends on it alone
+    scope: ClassVar[Scope] = "corpus"  # for the report; what happens to a document depends on it alone
 
     def __init__(self, settings: DecontaminateSettings = DecontaminateSettings()) -> None:
         self._settings = settings

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import ClassVar
 
 from axk1.corpus.dedup.digests import DigestSet
-from axk1.corpus.documents import Document, Reject
+from axk1.corpus.documents import Document, Reject, Scope
 
 __all__ = ["ExactDedup", "ExactDedupSettings"]
 
@@ -25,7 +26,7 @@ class ExactDedup:
     probability 2^-69.
     """
 
-    scope = "corpus"
+    scope: ClassVar[Scope] = "corpus"
 
     def __init__(self, settings: ExactDedupSettings = ExactDedupSettings()) -> None:
         self._seen = DigestSet(settings.memory_bytes)

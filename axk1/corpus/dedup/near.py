@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 
 from axk1.corpus.dedup.digests import DigestMap
 from axk1.corpus.dedup.minhash import SLOTS, Signature, bands_for, signature, similarity
 from axk1.corpus.dedup.shingles import letters, ngram_hashes
-from axk1.corpus.documents import Document, Reject
+from axk1.corpus.documents import Document, Reject, Scope
 
 __all__ = ["NearDedup", "NearDedupSettings"]
 
@@ -51,7 +51,7 @@ class NearDedup:
     more, 24 to 48 bytes and the id a shorter one.
     """
 
-    scope = "corpus"
+    scope: ClassVar[Scope] = "corpus"
 
     def __init__(self, settings: NearDedupSettings = NearDedupSettings()) -> None:
         self._settings = settings

@@ -12,7 +12,7 @@ import weakref
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from axk1.corpus.dedup.digests import DigestMap
 from axk1.corpus.dedup.passages import Span, merged, shrunk, shrunk_to_sentences, without
 from axk1.corpus.dedup.shingles import Codes, Hashes, Letters, letters, ngram_hashes
-from axk1.corpus.documents import Document, Reject
+from axk1.corpus.documents import Document, Reject, Scope
 
 __all__ = ["RepeatedText", "RepeatedTextSettings"]
 
@@ -59,7 +59,7 @@ class RepeatedText:
     half the length in common, all going on differently, a repeat may stay.
     """
 
-    scope = "corpus"
+    scope: ClassVar[Scope] = "corpus"
 
     def __init__(self, settings: RepeatedTextSettings = RepeatedTextSettings()) -> None:
         self._least = settings.min_letters

@@ -3,13 +3,13 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from axk1.corpus.dedup.embedders import Embed, Vectors, embedder
-from axk1.corpus.documents import Document, Reject
+from axk1.corpus.documents import Document, Reject, Scope
 
 __all__ = ["SemanticDedup", "SemanticDedupSettings"]
 
@@ -49,7 +49,7 @@ class SemanticDedup:
     with about probes/clusters of those before it.
     """
 
-    scope = "corpus"
+    scope: ClassVar[Scope] = "corpus"
 
     def __init__(self, settings: SemanticDedupSettings = SemanticDedupSettings(), embed: Embed | None = None) -> None:
         self._settings = settings

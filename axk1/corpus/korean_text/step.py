@@ -6,9 +6,9 @@ steps = [{ name = "korean_text", hanja = "hangul_first", chat_jamo = "keep" }]
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import Literal
+from typing import ClassVar, Literal
 
-from axk1.corpus.documents import Document, Reject
+from axk1.corpus.documents import Document, Reject, Scope
 from axk1.corpus.korean_text.characters import narrow, plain_middle_dots, plain_spaces, without_trailing_spaces
 from axk1.corpus.korean_text.chat_style import ChatPolicy, with_chat_jamo, with_short_repeats
 from axk1.corpus.korean_text.entities import unescaped
@@ -49,6 +49,8 @@ class KoreanTextConfig:
 
 class KoreanText:
     """Makes the text uniform; drops nothing. Notes `private_use` where characters of the private use area are left."""
+
+    scope: ClassVar[Scope] = "document"
 
     def __init__(self, config: KoreanTextConfig = KoreanTextConfig()) -> None:
         self._middle_dot = config.middle_dot

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain
+from typing import ClassVar
 
-from axk1.corpus.documents import Document, Fact, Reject
+from axk1.corpus.documents import Document, Fact, Reject, Scope
 from axk1.corpus.privacy.finding import FOUND, SPANS, Finding, Recogniser, settle
 from axk1.corpus.privacy.policy import PrivacySettings, masked, replacer, rewritten
 from axk1.registry import load
@@ -25,6 +26,8 @@ class Privacy:
 
     ValueError for a wrong key file or an unknown recogniser.
     """
+
+    scope: ClassVar[Scope] = "document"
 
     def __init__(self, settings: PrivacySettings = _DEFAULT) -> None:
         self._settings = settings

@@ -7,8 +7,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
-from axk1.corpus.documents import Document, Fact, Reject
+from axk1.corpus.documents import Document, Fact, Reject, Scope
 from axk1.corpus.korean_text.sentences import sentences
 from axk1.corpus.quality.register import dialect_of, honorific_share, register_of
 
@@ -32,6 +33,8 @@ class LabelsConfig:
 
 class Labels:
     """Notes register, honorific_share, hanja_share and chat_share; dialect where there is a hint."""
+
+    scope: ClassVar[Scope] = "document"
 
     def __init__(self, config: LabelsConfig = LabelsConfig()) -> None:
         self._most = config.most_characters or None

@@ -5,9 +5,9 @@ steps = [{ name = "language", keep = ["ko"], lines = "drop" }]
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
-from axk1.corpus.documents import Document, Reject
+from axk1.corpus.documents import Document, Reject, Scope
 from axk1.corpus.quality.language import Language, languages, line_languages
 
 __all__ = ["LanguageConfig", "LanguageStep"]
@@ -30,6 +30,8 @@ class LanguageConfig:
 
 class LanguageStep:
     """Notes `language` (of most letters) and `korean_share` (letters in Korean lines)."""
+
+    scope: ClassVar[Scope] = "document"
 
     def __init__(self, config: LanguageConfig = LanguageConfig()) -> None:
         self._config = config

@@ -6,8 +6,9 @@ steps = [{ name = "quality", least_endings = 0.3 }]
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
-from axk1.corpus.documents import Document, Reject
+from axk1.corpus.documents import Document, Reject, Scope
 from axk1.corpus.quality.advertising import ad_phrases
 from axk1.corpus.quality.boilerplate import without_boilerplate
 from axk1.corpus.quality.repetition import Repetition, repetition_of
@@ -51,6 +52,8 @@ class QualityConfig:
 
 class Quality:
     """Notes `quality_hangul`, `quality_endings`, `quality_repeated` and `quality_cut_off`."""
+
+    scope: ClassVar[Scope] = "document"
 
     def __init__(self, config: QualityConfig = QualityConfig()) -> None:
         self._config = config
