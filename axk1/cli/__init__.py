@@ -70,11 +70,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, such as `head`, has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except ModuleNotFoundError as error:  # an extra that this verb needs, and this environment lacks
+        if options.debug or (error.name or "axk1").startswith("axk1"):
+            raise
+        print(f"axk1: {say('오류', 'error')}: {_missing(error, say)}", file=sys.stderr)
+        return 2
     except (ValueError, OSError) as error:
         if options.debug:
             raise
         print(f"axk1: {say('오류', 'error')}: {describe(error, say)}", file=sys.stderr)
         return 2
+
+
+def _missing(error: ModuleNotFoundError, say: Words) -> str:
+    extra = "train" if error.name in ("torch", "matplotlib") else "corpus"
+    return say(
+        f"{error.name} 패키지가 없습니다. pip install 'axk1[{extra}]'를 실행해 주세요.",
+        f"the package {error.name} is missing: pip install 'axk1[{extra}]'",
+    )
 
 
 def _global_parser() -> argparse.ArgumentParser:

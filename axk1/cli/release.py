@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from axk1 import config
 from axk1.cli.words import Words
+from axk1.corpus.privacy.report import personal_data
 from axk1.corpus.release.check import check_release
 from axk1.corpus.release.settings import ReleaseSettings
 from axk1.corpus.release.write import write_release
@@ -46,7 +47,7 @@ def _release(options: argparse.Namespace, say: Words) -> int:
             options.out,
             settings,
             opt_out,
-            None,
+            personal_data,
             lambda _, count: status.update(say(f"문서 {count:,}개", f"{count:,} documents")),
         )
     total = contents.statistics.total
@@ -64,7 +65,7 @@ def _release(options: argparse.Namespace, say: Words) -> int:
 def _check(folder: Path, say: Words) -> int:
     console = Console(highlight=False, soft_wrap=True)
     bad = 0
-    for finding in check_release(folder, None):
+    for finding in check_release(folder, personal_data):
         bad += bool(finding.problems)
         mark = "[red]✗[/]" if finding.problems else "[green]✓[/]"
         console.print(f"{mark} {say(finding.korean, finding.english)}")

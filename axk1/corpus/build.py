@@ -29,7 +29,7 @@ from axk1.corpus.mix import mixed
 from axk1.corpus.narrative import narratives
 from axk1.corpus.source import Source, files_of
 from axk1.corpus.split import Part, part_of
-from axk1.corpus.steps import NamedStep, StepEntry, chained, make_steps, rejecter
+from axk1.corpus.steps import NamedStep, StepEntry, chained, make_steps, rejecter, step_name
 from axk1.corpus.streams import CorpusError
 from axk1.runs import whole_folder, write_whole
 
@@ -111,6 +111,7 @@ class CorpusReport:
     exercises_train: int
     exercises_validation: int
     sources: tuple[SourceReport, ...]
+    steps: tuple[str, ...]  # their names, in order
 
 
 def build(config: CorpusConfig, folder: Path, progress: Progress = silent) -> CorpusReport:
@@ -127,6 +128,7 @@ def build(config: CorpusConfig, folder: Path, progress: Progress = silent) -> Co
             train,
             validation,
             sources,
+            tuple(map(step_name, config.steps)),
         )
         _check(config, report)
         text = json.dumps(to_mapping(report), ensure_ascii=False, indent=1)

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from axk1.corpus.documents import Document, Reject
+from axk1.corpus.documents import Document, Fact, Reject
 from axk1.corpus.formats import opening
 from axk1.corpus.hub import hub_rows
 from axk1.corpus.source import HUB, Source, files_of, format_of
@@ -85,7 +85,13 @@ def _documents(records: Records, source: Source, path: str, name: str, reject: R
             reject(Document(str(error), f"{name}:{place}", source.label), "unreadable record")
             continue
         facts = {key: row[key] for key in opening.FACTS if key in row} if format_ in opening.MODULES else {}
-        yield Document(text, f"{name}:{place}", source.label, facts)
+        yield Document(text, f"{name}:{place}", source.label, {**facts, **_facts(row, source)})
+
+
+def _facts(row: Row, source: Source) -> dict[str, Fact]:
+    """What the source wants carried along; a record that lacks it, or holds a list there, is not the worse for it."""
+    found = {key: row.get(field) for key, field in source.metadata.items()}
+    return {key: value for key, value in found.items() if isinstance(value, str | int | float | bool)}
 
 
 def _text(row: Row, source: Source, place: str) -> str:
@@ -152,11 +158,11 @@ def _parquet_records(path: Path, source: Source) -> Records:
     """In batches of rows from buffered pages: neither a row group nor a column is in memory as a whole."""
     try:
         with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
-            columns = [*source.fields, *source.only]
-            if missing := [name for name in columns if name not in file.schema_arrow.names]:
+            needed = [*source.fields, *source.only]
+            if missing := [name for name in needed if name not in file.schema_arrow.names]:
                 raise CorpusError(f"{path}: no column {missing[0]!r} (known: {', '.join(file.schema_arrow.names)})")
-            number = 1
-            for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
+            number, columns = 1, {*needed, *source.metadata.values()} & set(file.schema_arrow.names)
+            for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=sorted(columns)):
                 for row in batch.to_pylist():
                     yield number, partial(_same, row)
                     number += 1

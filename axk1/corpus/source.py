@@ -29,6 +29,7 @@ class Source:
     fields: tuple[str, ...] = ("text",)  # of a JSON object or a table row; several are joined: ("q", "a")
     joined_by: str = "\n"
     only: Mapping[str, str] = field(default_factory=dict)  # take records with this value in this field: {mt = "HT"}
+    metadata: Mapping[str, str] = field(default_factory=dict)  # carried along, by field: {license = "spdx"}
     text_unit: Literal["file", "paragraph", "line"] = "file"  # what one document of a .txt file is
     config: str = ""  # of a Hugging Face dataset
     split: str = "train"  # of a Hugging Face dataset

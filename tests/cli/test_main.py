@@ -138,3 +138,14 @@ def test_the_language_follows_the_environment(environment: dict[str, str], langu
 
 def test_an_error_without_a_message_still_says_something() -> None:
     assert describe(ValueError(), Words("en")) == "ValueError"
+
+
+def test_a_missing_extra_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def missing(_name: str) -> None:
+        raise ModuleNotFoundError("No module named 'license_expression'", name="license_expression")
+
+    monkeypatch.setattr("axk1.cli.import_module", missing)
+    assert main(["data", "check", "."]) == 2
+    assert capsys.readouterr().err == (
+        "axk1: error: the package license_expression is missing: pip install 'axk1[corpus]'\n"
+    )

@@ -203,3 +203,20 @@ def test_a_hub_dataset_is_streamed(monkeypatch):
 def test_lines_of_a_text_file_are_alike_whatever_ends_them(tmp_path):
     (tmp_path / "a.txt").write_bytes("같은 줄\r\n다른 줄\r\n같은 줄".encode())
     assert [one.text for one in _read(tmp_path / "a.txt", text_unit="line")] == ["같은 줄", "다른 줄", "같은 줄"]
+
+
+def test_a_source_carries_along_what_is_known_of_its_documents(tmp_path):
+    rows = [
+        {"text": "하나", "spdx": "CC0-1.0", "stars": 3},
+        {"text": "둘", "spdx": None},
+        {"text": "셋", "spdx": ["MIT"]},
+    ]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    pq.write_table(pa.table({"text": ["하나"], "spdx": ["CC0-1.0"]}), tmp_path / "b.parquet")
+    wanted = {"license": "spdx", "stars": "stars"}
+    found = [dict(one.metadata) for one in read(Source(str(tmp_path), metadata=wanted), _never)]
+    assert found == [{"license": "CC0-1.0", "stars": 3}, {}, {}, {"license": "CC0-1.0"}]
+
+
+def _never(document, reason):
+    raise AssertionError(reason)

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from axk1.corpus.documents import Document
-from axk1.corpus.privacy.finding import FOUND, SPANS
+from axk1.corpus.privacy.finding import FOUND, SPANS, settle
+from axk1.corpus.privacy.policy import PrivacySettings
+from axk1.corpus.privacy.rules import Rules
 
-__all__ = ["PrivacyReport", "privacy_report"]
+__all__ = ["PrivacyReport", "personal_data", "privacy_report"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,13 @@ class PrivacyReport:
     found: Mapping[str, int]
     by_source: Mapping[str, Mapping[str, int]]
     treated: Mapping[str, Mapping[str, int]]
+
+
+def personal_data(text: str) -> dict[str, int]:
+    """How much of each kind the rules find in a text, without the kinds that the default policy keeps."""
+    settings = PrivacySettings()
+    kinds = Counter(one.kind for one in settle(Rules()(text)))
+    return {kind: count for kind, count in sorted(kinds.items()) if settings.policy_of(kind) != "keep"}
 
 
 def privacy_report(documents: Iterable[Document]) -> PrivacyReport:

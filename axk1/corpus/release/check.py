@@ -48,7 +48,7 @@ def check_release(folder: Path, scan: Scan | None) -> Iterator[Finding]:
     statistics = json.loads(json.dumps(reading.statistics.to_json()))
     yield Finding("통계", "statistics", _difference(folder / "statistics.json", statistics))
     yield Finding("Croissant의 해시값", "digests in croissant.json", tuple(_croissant(folder)))
-    if scan:
+    if scan and _json(folder / "privacy.json")["scanned"]:
         found = {"scanned": True, "found": dict(sorted(reading.personal.items()))}
         yield Finding("개인정보 보고", "report on personal data", _difference(folder / "privacy.json", found))
 
