@@ -112,8 +112,8 @@ def _entries(audits: Sequence[Audit], say: Words) -> AuditTable:
         for one in audits
     )
     note = say(
-        "닿지 않음: 제 글을 넣어도 나오지 않는 토큰. 중간 단계: 더 긴 토큰을 만들 때만 거치는 토큰",
-        "unreachable: their own text gives other tokens. Steps: only passed through towards longer tokens",
+        "닿지 않음: 제 글만 넣어서는 나오지 않고 이 글에도 없는 토큰. 중간 단계: 더 긴 토큰을 만들 때만 거치는 토큰",
+        "unreachable: their own text gives other tokens, these texts too. Steps: only on the way to longer ones",
     )
     return AuditTable(say("어휘", "Vocabulary"), note, headings, rows)
 

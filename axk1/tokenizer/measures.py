@@ -72,8 +72,9 @@ class Cut:
 
 @dataclass(frozen=True)
 class Entries:
-    """Of the vocabulary: parts of characters, entries that their own text does not lead to, entries the sample lacks.
+    """Of the vocabulary: parts of characters, entries that nothing led to, entries the sample lacks.
 
+    `unreachable`: neither their own text nor the sample has them; a pre-tokenizer that looks ahead may need more text.
     `scaffolding`: of the unseen ones, how many only stand inside a longer one that was seen. The lists are examples; of
     the unseen ones the longest words.
     """
@@ -129,7 +130,7 @@ def entries(tokenizer: AnyTokenizer, used: Counter[int]) -> Entries:
     """What the vocabulary holds besides tokens that do their work. `used`: how often a sample has each id."""
     whole = {id_: text for id_, text in tokenizer.texts.items() if text is not None}
     found = tokenizer.encode(list(whole.values()))
-    lost = [id_ for id_, encoding in zip(whole, found, strict=True) if encoding.ids != [id_]]
+    lost = [id_ for id_, encoding in zip(whole, found, strict=True) if encoding.ids != [id_] and id_ not in used]
     unseen = sorted(whole.keys() - used.keys() - set(lost), key=lambda id_: -len(whole[id_]))
     inside = _inside(tokenizer, used)
     return Entries(

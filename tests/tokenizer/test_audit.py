@@ -135,3 +135,11 @@ def test_morphemes_by_kiwi() -> None:
     starts = morpheme_starts()("사람이 집에서 잡니다")
     assert {0, 2, 4, 5} <= starts  # 사람|이 집|에서
     assert 9 not in starts  # 자+ㅂ니다 share a syllable
+
+
+def test_an_entry_that_only_its_neighbours_lead_to_is_no_lost_one() -> None:
+    """A stem that ends like a particle, or an ending that ends in another, is cut when it stands alone."""
+    stems = made(" 문자열이라고", " 문자열이라는", size=420, pieces=Pieces("morphemes"))
+    alone = entries(stems, cost(stems, [" 문자열"])[1])
+    assert set(alone.unreachable_examples) == {" 문자열이", "라고", "라는"}
+    assert entries(stems, cost(stems, [" 문자열이라고"])[1]).unreachable_examples == ("라는",)
