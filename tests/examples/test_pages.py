@@ -29,7 +29,7 @@ def keys(cls: type, prefix: str = "") -> Iterator[tuple[str, str]]:
     hints = get_type_hints(cls)
     for field in dataclasses.fields(cls):
         nested = [kind for kind in (hints[field.name], *get_args(hints[field.name])) if dataclasses.is_dataclass(kind)]
-        name = field.name if field.name in SHARED else f"{prefix}{field.name}"
+        name = field.name if nested and field.name in SHARED else f"{prefix}{field.name}"
         if nested:
             yield from keys(nested[0], f"{name}.")
         elif prefix:
@@ -43,7 +43,7 @@ def shown(field: "dataclasses.Field[Any]") -> str:
         default = field.default_factory()
     else:
         return "required"
-    return "" if default in (None, "", {}) else f"`{json.dumps(default)}`"
+    return "" if default in (None, "", {}) else f"`{json.dumps(default, ensure_ascii=False)}`"
 
 
 def test_every_recipe_key_is_in_the_table_with_its_default() -> None:
@@ -51,9 +51,8 @@ def test_every_recipe_key_is_in_the_table_with_its_default() -> None:
 
 
 def test_every_family_is_in_the_table_with_its_title() -> None:
-    assert {name: cells[0] for name, cells in rows("rooms/corpus.md").items()} == {
-        family.name: family.title_ko for family in FAMILIES.values()
-    }
+    table = {name: cells[0] for name, cells in rows("rooms/corpus.md").items() if name in FAMILIES}
+    assert table == {family.name: family.title_ko for family in FAMILIES.values()}
 
 
 def test_every_preset_is_in_the_table_with_its_figures() -> None:
