@@ -179,7 +179,7 @@ def _finite(value: Any) -> Any:
 
 
 def _explain(error: OSError, path: Path) -> NoReturn:
-    if error.errno == errno.ENOSPC and error.__cause__ is None:  # with a cause, it says already which file
+    if error.errno == errno.ENOSPC and not isinstance(error.__cause__, OSError):  # else it says already which file
         message = f"the disk is full: {path} was not written, nothing half written was left"
         raise OSError(errno.ENOSPC, message) from error
     raise error

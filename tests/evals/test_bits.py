@@ -99,7 +99,7 @@ def test_other_fields(tmp_path: Path, tokenizer: Tokenizer) -> None:
         ("a.txt", "한글".encode("cp949"), "not UTF-8 text"),
         ("a.jsonl", b'{"body": "x"}\n', "no field 'text'"),
         ("a.jsonl.zst", zstandard.compress(b'{"text": "x"}\n' * 99)[:-6], "truncated"),
-        ("a.pdf", b"%PDF", "no file of a known type"),
+        ("a.rtf", b"{rtf}", "no file of a known type"),
     ],
 )
 def test_what_cannot_be_scored_is_named(

@@ -83,7 +83,7 @@ def checksums(folder: Path) -> str:
 
 def _files(corpus: Path) -> list[Path]:
     """Held-out parts first: a text that is in both must not be trained on."""
-    names = ("validation*.jsonl.zst", "test*.jsonl.zst", "train*.jsonl.zst", "part-*.jsonl.zst")
+    names = ("validation*.jsonl.zst", "test*.jsonl.zst", "train*.jsonl.zst", "parts/part-*.jsonl.zst")
     files = [file for name in names for file in sorted(corpus.glob(name))]
     if not files:
         raise CorpusError(f"{corpus}: no corpus here (looked for {', '.join(names)})")

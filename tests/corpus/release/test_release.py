@@ -253,6 +253,21 @@ def test_a_document_without_terms_is_not_released(change, message, corpus, tmp_p
     assert not list(tmp_path.iterdir()), "nothing half written is left"
 
 
+def test_what_a_pipeline_left_is_released_with_its_steps(tmp_path):
+    (tmp_path / "texts").mkdir()
+    lines = [json.dumps({"text": text}) + "\n" for text in ("하나", "둘", "하나", " ")]
+    (tmp_path / "texts/law.jsonl").write_text("".join(lines))
+    settings = tmp_path / "pipeline.toml"
+    settings.write_text('steps = ["nfc", "drop_empty", "exact_dedup"]\nsources = [{ path = "law.jsonl" }]\n')
+    out = tmp_path / "cleaned"
+    assert main(["corpus", "build", str(settings), "--text", str(tmp_path / "texts"), "--out", str(out)]) == 0
+    folder, _ = released(out, tmp_path / "out")
+    assert {row["text"] for row in rows(folder, "train")} == {"하나", "둘"}
+    made = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    assert made["steps"] == ["nfc", "drop_empty", "exact_dedup"]
+    assert made["dropped"] == {"drop_empty: no text": 1, "exact_dedup: seen before": 1}
+
+
 def test_an_empty_corpus_is_not_released(tmp_path):
     with pytest.raises(CorpusError, match="no corpus here"):
         released(tmp_path, tmp_path / "out")
