@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from axk1.config import ConfigError, from_mapping
@@ -197,6 +197,7 @@ def test_steps_that_look_at_all_documents_are_phases_of_their_own():
     assert [phase.scope for phase in phases_of(["exact_dedup"])] == ["document", "corpus"]
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # it writes files; how fast is no question here
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=8), st.integers(1, 12))
 def test_the_tasks_cover_every_record_once_and_in_order(tmp_path_factory, sizes, tasks):
     folder = tmp_path_factory.mktemp("plan")
