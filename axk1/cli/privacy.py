@@ -12,6 +12,7 @@ from axk1.corpus.privacy.finding import FOUND, LABELS
 from axk1.corpus.privacy.keys import new_key, read_key
 from axk1.corpus.privacy.report import PrivacyReport, privacy_report
 from axk1.corpus.privacy.step import Privacy
+from axk1.runs import whole_file
 
 __all__ = ["make_key", "scan", "unmask"]
 
@@ -56,14 +57,9 @@ def unmask(argv: list[str], say: Words) -> int:
     parser.add_argument("--key", type=Path, required=True, metavar="FILE", help=say("키 파일", "the key file"))
     options = parser.parse_args(argv)
     sealer = import_module("axk1.corpus.privacy.seal").Sealer(read_key(options.key))
-    partial = options.out.with_name(f".{options.out.name}.partial")
-    try:
-        with JsonLines(partial) as lines:
-            for document in read_documents(options.file):
-                lines.write(sealer.unsealed(document).to_json())
-        partial.replace(options.out)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(options.out) as partial, JsonLines(partial) as lines:
+        for document in read_documents(options.file):
+            lines.write(sealer.unsealed(document).to_json())
     print(
         say(
             f"문서 {lines.written:,}개를 {options.out}에 썼습니다.",

@@ -5,7 +5,6 @@ of a bad record: an error that names file and line, or a line in the rejects.
 """
 
 import itertools
-import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ from axk1.corpus.documents import Document, Fact, Reject
 from axk1.corpus.formats import opening
 from axk1.corpus.hub import hub_rows
 from axk1.corpus.source import HUB, Source, files_of, format_of
-from axk1.corpus.streams import CorpusError, Line, decode, lines_of
+from axk1.corpus.streams import CorpusError, decode, json_object, lines_of
 
 __all__ = ["count_records", "read", "read_file"]
 
@@ -118,18 +117,7 @@ def _same(row: Row) -> Row:
 def _jsonl_records(path: Path) -> Records:
     for line in lines_of(path):
         if line.data and not line.data.isspace():
-            yield line.number, partial(_json_object, line, path)
-
-
-def _json_object(line: Line, path: Path) -> Row:
-    text = decode(line.data, line.offset, path)
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise CorpusError(f"{path}:{line.number}: broken JSON ({error})") from error
-    if not isinstance(value, dict):
-        raise CorpusError(f"{path}:{line.number}: wants a JSON object, found {type(value).__name__}")
-    return value
+            yield line.number, partial(json_object, line, path)
 
 
 def _text_records(path: Path, source: Source) -> Records:

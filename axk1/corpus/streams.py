@@ -1,14 +1,15 @@
 """Bytes of a file, decompressed and cut into lines, in constant memory; every failure names the file and the place."""
 
 import gzip
+import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import zstandard
 
-__all__ = ["CorpusError", "Line", "chunks_of", "decode", "lines_of"]
+__all__ = ["CorpusError", "Line", "chunks_of", "decode", "json_object", "lines_of"]
 
 MAX_LINE_BYTES = 1 << 28  # a longer line is no line of text, and would have to be held in memory
 _CHUNK_BYTES = 1 << 18
@@ -70,6 +71,18 @@ def decode(data: bytes, offset: int, path: Path) -> str:
             f"{path}: not UTF-8 text: byte 0x{byte:02x} at offset {where}"
             f" (is it CP949? then: iconv -f cp949 -t utf-8 {path.name})"
         ) from error
+
+
+def json_object(line: Line, path: Path) -> dict[str, Any]:
+    """The JSON object on a line of the file. CorpusError with the place for anything else."""
+    text = decode(line.data, line.offset, path)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CorpusError(f"{path}:{line.number}: broken JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise CorpusError(f"{path}:{line.number}: wants a JSON object, found {type(value).__name__}")
+    return value
 
 
 def _line(number: int, offset: int, data: bytes) -> Line:

@@ -1,13 +1,12 @@
 """Evaluation items as letters: from files, and from the plug-ins of the kind "eval_task"."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from axk1.corpus.dedup.shingles import Codes, letters
-from axk1.corpus.streams import CorpusError, decode, lines_of
+from axk1.corpus.streams import CorpusError, json_object, lines_of
 from axk1.registry import load
 
 __all__ = ["EvalFile", "Item", "items_of_file", "items_of_task"]
@@ -53,7 +52,7 @@ def items_of_file(file: EvalFile) -> Iterator[Item]:
     for line in lines_of(path):
         if not line.data.strip():
             continue
-        record = _record(path, line.number, decode(line.data, line.offset, path))
+        record = json_object(line, path)
         for name in file.fields:
             if name in record:
                 missing.discard(name)
@@ -70,16 +69,6 @@ def items_of_task(plugin: str, count: int) -> Iterator[Item]:
         for number, question in enumerate(task.questions(count, _SEED), start=1):
             text = question.messages[-1].content
             yield Item(f"{plugin}/{task.name}", str(number), text, letters(text).codes)
-
-
-def _record(path: Path, number: int, text: str) -> dict[str, Any]:
-    try:
-        record = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise CorpusError(f"{path}:{number}: broken JSON ({error})") from error
-    if not isinstance(record, dict):
-        raise CorpusError(f"{path}:{number}: wants a JSON object, found {type(record).__name__}")
-    return record
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -125,12 +125,9 @@ class _Index:
 
     def find(self, text: _Fingerprint) -> _Copy | None:
         """The most similar text that stayed, the earliest of several, at or above the threshold."""
-        found = sorted({number for digest in text.digests if (number := self._numbers.get(digest)) is not None})
-        copies = [_Copy(str(number), self._similarity(text, number)) for number in found]
-        best = max(copies, key=lambda copy: copy.similarity, default=None)
-        if best is None or best.similarity < self._settings.threshold:
-            return None
-        return best._replace(id=self._id(int(best.id)))
+        found = {number for digest in text.digests if (number := self._numbers.get(digest)) is not None}
+        best, minus_number = max(((self._similarity(text, number), -number) for number in found), default=(-1.0, 0))
+        return _Copy(self._id(-minus_number), best) if best >= self._settings.threshold else None
 
     def add(self, text: _Fingerprint, id_: str) -> None:
         """A band that an earlier text holds stays with it."""

@@ -11,6 +11,8 @@ from axk1.corpus.privacy.rules import Rules
 
 __all__ = ["PrivacyReport", "personal_data", "privacy_report"]
 
+_RULES, _DEFAULT = Rules(), PrivacySettings()
+
 
 @dataclass(frozen=True)
 class PrivacyReport:
@@ -26,9 +28,8 @@ class PrivacyReport:
 
 def personal_data(text: str) -> dict[str, int]:
     """How much of each kind the rules find in a text, without the kinds that the default policy keeps."""
-    settings = PrivacySettings()
-    kinds = Counter(one.kind for one in settle(Rules()(text)))
-    return {kind: count for kind, count in sorted(kinds.items()) if settings.policy_of(kind) != "keep"}
+    kinds = Counter(one.kind for one in settle(_RULES(text)))
+    return {kind: count for kind, count in sorted(kinds.items()) if _DEFAULT.policy_of(kind) != "keep"}
 
 
 def privacy_report(documents: Iterable[Document]) -> PrivacyReport:

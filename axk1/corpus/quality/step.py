@@ -82,7 +82,7 @@ def reason_against(text: str, signals: Signals, repetition: Repetition, config: 
     rules = (
         (True, "characters lost in a wrong encoding", signals.lost > config.most_lost),
         (signals.characters >= 20, "wrong encoding", signals.western > config.most_western),
-        (korean, "advertising", ad_phrases(text) > config.most_ads),
+        (korean, "advertising", korean and ad_phrases(text) > config.most_ads),  # not counted where it cannot matter
         (signals.characters >= 20, "mostly links", signals.urls > config.most_urls),
         (signals.characters >= 100, "mostly digits", signals.digits > config.most_digits),
         (signals.characters >= 100, "mostly symbols", signals.symbols > config.most_symbols),

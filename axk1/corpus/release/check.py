@@ -1,7 +1,7 @@
 """Is a release what it says it is? Everything is read again; nothing is believed."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,8 @@ def check_release(folder: Path, scan: Scan | None) -> Iterator[Finding]:
     """The findings, one after another, as the folder is read. CorpusError when it is no release, OSError."""
     if not (folder / SUMS).exists():
         raise CorpusError(f"{folder} is no release: {SUMS} is missing")
-    yield Finding("빠지거나 바뀐 파일", "files missing or changed", tuple(_files(folder)))
+    there = _by_name(checksums(folder))
+    yield Finding("빠지거나 바뀐 파일", "files missing or changed", tuple(_files(folder, there)))
     reading = _Reading(folder)
     reading.run(scan)
     yield Finding("표의 열", "columns of the tables", tuple(reading.columns))
@@ -47,7 +48,7 @@ def check_release(folder: Path, scan: Scan | None) -> Iterator[Finding]:
     yield Finding("NFC가 아니거나 빈 글", "texts that are empty or not NFC", _few(reading.texts))
     statistics = json.loads(json.dumps(reading.statistics.to_json()))
     yield Finding("통계", "statistics", _difference(folder / "statistics.json", statistics))
-    yield Finding("Croissant의 해시값", "digests in croissant.json", tuple(_croissant(folder)))
+    yield Finding("Croissant의 해시값", "digests in croissant.json", tuple(_croissant(folder, there)))
     if scan and _json(folder / "privacy.json")["scanned"]:
         found = {"scanned": True, "found": dict(sorted(reading.personal.items()))}
         yield Finding("개인정보 보고", "report on personal data", _difference(folder / "privacy.json", found))
@@ -111,10 +112,9 @@ class _Reading:
         return self._judged[expression]
 
 
-def _files(folder: Path) -> Iterator[str]:
+def _files(folder: Path, there: Mapping[str, str]) -> Iterator[str]:
     said = _by_name((folder / SUMS).read_text(encoding="utf-8"))
-    there = _by_name(checksums(folder))
-    for name in sorted(said | there):
+    for name in sorted(said.keys() | there.keys()):
         if name not in there:
             yield f"{name}: missing"
         elif name not in said:
@@ -128,8 +128,7 @@ def _by_name(sums: str) -> dict[str, str]:
     return {name: digest for digest, name in pairs}
 
 
-def _croissant(folder: Path) -> Iterator[str]:
-    there = _by_name(checksums(folder))
+def _croissant(folder: Path, there: Mapping[str, str]) -> Iterator[str]:
     files = [one for one in _json(folder / "croissant.json")["distribution"] if "sha256" in one]
     said = {one["contentUrl"]: one["sha256"] for one in files}
     tables = {name: digest for name, digest in there.items() if name.startswith("data/")}
