@@ -16,6 +16,7 @@ class Panel {
   public:
     void turn(const Kernels &k, const axk1_matrix &w, int64_t row, int64_t n, int64_t first, int64_t count) {
         int64_t step = bytes_of_row(w), at = first * bits(w) / 8;
+        bits_ = bits(w);
         words_ = is_integer(w) ? (count + 63) / 64 * 16 : count / 2; // whole steps
         panel_.resize(size_t(words_ * PANEL));
         const uint8_t *from = static_cast<const uint8_t *>(w.data) + row * step + at;
@@ -27,7 +28,8 @@ class Panel {
         k.panel->dots_bf16(x, m, panel_.data(), first / 2, words_, n, first > 0, out, out_step, ahead);
     }
     void multiply(const Kernels &k, const PanelRow *x, int64_t m, int64_t first, int64_t n, float *out, int64_t out_step, Ahead &ahead) const {
-        k.panel->dots_int(x, m, panel_.data(), scales_, first / scales_.columns, steps_, n, first > 0, out, out_step, ahead);
+        auto dots = bits_ == 4 ? k.panel->dots_int4 : k.panel->dots_int8;
+        dots(x, m, panel_.data(), scales_, first / scales_.columns, steps_, n, first > 0, out, out_step, ahead);
     }
 
   private:
@@ -50,11 +52,12 @@ class Panel {
     std::vector<float> values_;
     PanelScales scales_{};
     int64_t words_ = 0, steps_ = 0;
+    int bits_ = 0;
 };
 
 } // namespace
 
-template <> bool turns<bf16>(const Kernels &k, const axk1_matrix &w) { return k.panel && (is_integer(w) || (w.format == AXK1_BF16 && w.in % 2 == 0)); }
+template <> bool turns<bf16>(const Kernels &k, const axk1_matrix &w) { return k.panel && (is_integer(w) || (k.panel->dots_bf16 && w.format == AXK1_BF16 && w.in % 2 == 0)); }
 template <> bool turns<float>(const Kernels &k, const axk1_matrix &w) { return k.panel && is_integer(w); }
 
 // The panel of rows from `row` and columns from `column` on, for the kernels to fetch.

@@ -13,7 +13,7 @@ static_assert(CHUNK_POSITIONS % PANEL == 0, "a chunk of positions is whole panel
 
 static int64_t up_to(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
-template <class E> static bool in_panels(const Kernels &k, int64_t q_size) { return std::is_same_v<E, bf16> && k.panel && q_size % 2 == 0; }
+template <class E> static bool in_panels(const Kernels &k, int64_t q_size) { return std::is_same_v<E, bf16> && k.panel && k.panel->dots_bf16 && q_size % 2 == 0; }
 
 // Keys and values of the heads of one sequence, by head.
 template <class E> struct Heads {

@@ -1,4 +1,4 @@
-// AVX2 with FMA and F16C: eight floats a vector, sixteen vectors. Matrices are read as they lie; nothing is packed.
+// AVX2 with FMA and F16C: eight floats a vector, sixteen vectors. Matrices are read as they lie; panels are in a file of their own.
 #if defined(__x86_64__)
 #include "kernels.h" // before the pragma: its inline functions may be the whole library's
 #pragma GCC target("avx2,fma,f16c")
@@ -104,9 +104,11 @@ struct Int8 : Part { // as |code - 128| times x with its sign: 2 * 128 * 127 fit
 
 } // namespace
 
+extern const PanelKernels avx2_panel_kernels; // in avx2_panel.cpp
+
 const Kernels avx2_kernels = {
     "avx2", dots<F32>, dots<F16>, dots<F32Bf16>, dots<Bf16>, mix<float>, mix<bf16>, row_to_bf16, rms_norm, swiglu, exp_sum, largest, scale, add,
-    {int_dots<Int4>, int_dots<Int8>, int_mix<4>, int_mix<8>, quantise_row}, nullptr,
+    {int_dots<Int4>, int_dots<Int8>, int_mix<4>, int_mix<8>, quantise_row}, &avx2_panel_kernels,
 };
 
 } // namespace axk1

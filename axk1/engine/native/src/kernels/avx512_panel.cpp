@@ -181,7 +181,7 @@ void quantise(const float *x, int64_t columns, int bits, int64_t step, int8_t *v
 } // namespace
 
 extern const PanelKernels avx512_panel_kernels;
-const PanelKernels avx512_panel_kernels = {turn, dots_bf16, dots_int, quantise};
+const PanelKernels avx512_panel_kernels = {turn, dots_bf16, dots_int, dots_int, quantise};
 
 } // namespace axk1
 #endif

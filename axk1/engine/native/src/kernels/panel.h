@@ -41,14 +41,18 @@ struct PanelScales {
     int64_t columns;           // of a step
 };
 
+// out[i * out_step + j] = sum over steps of scale[j] * x.scale * (sum of products) - zero[j] * x.offset, from step `first` of x
+// on; or += with `add`.
+using IntPanelDots = void (*)(const PanelRow *x, int64_t m, const uint32_t *panel, const PanelScales &scales, int64_t first, int64_t steps, int64_t n, bool add, float *out, int64_t out_step, Ahead &ahead);
+
 struct PanelKernels {
     // out[word * PANEL + j] = word `word` of row j; rows are `row_bytes` long and `row_step` apart. Words up to `words` and
     // rows up to PANEL are zeros. `bits`: 4 splits a word of the matrix into two.
     void (*turn)(const uint8_t *rows, int64_t row_step, int64_t row_bytes, int64_t n, int bits, int64_t words, uint32_t *out);
     // out[i * out_step + j] = sum over words of x[i], from word `first` on, and of panel, j < n; or += with `add`.
+    // nullptr: bfloat16 is multiplied row by row
     void (*dots_bf16)(const uint16_t *const *x, int64_t m, const uint32_t *panel, int64_t first, int64_t words, int64_t n, bool add, float *out, int64_t out_step, Ahead &ahead);
-    // out = sum over steps of scale[j] * x.scale * (sum of products) - zero[j] * x.offset, from step `first` of x on; or += with `add`
-    void (*dots_int)(const PanelRow *x, int64_t m, const uint32_t *panel, const PanelScales &scales, int64_t first, int64_t steps, int64_t n, bool add, float *out, int64_t out_step, Ahead &ahead);
+    IntPanelDots dots_int4, dots_int8; // by the bits of the matrix
     // Fills whole steps, of `step` columns; `bits` of the matrix that the row meets.
     void (*quantise)(const float *x, int64_t columns, int bits, int64_t step, int8_t *value, float *scale, float *offset);
 };

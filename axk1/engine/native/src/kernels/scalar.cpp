@@ -55,7 +55,7 @@ template <int BITS> void int_mix(const float *p, int64_t p_step, int64_t m, cons
             }
 }
 
-const PanelKernels panel = {turn, panel_dots_bf16, panel_dots_int, quantise_panel};
+const PanelKernels panel = {turn, panel_dots_bf16, panel_dots_int, panel_dots_int, quantise_panel};
 
 } // namespace
 
