@@ -14,6 +14,7 @@ using Floats = __m256;
 using Ints = __m256i;
 constexpr int64_t WIDTH = 8;
 constexpr int columns(int m) { return m >= 4 ? 2 : m == 2 ? 4 : 8; }
+constexpr int integer_columns(int m) { return m == 1 ? 4 : 2; }
 
 inline Floats zeros() { return _mm256_setzero_ps(); }
 inline Floats everywhere(float x) { return _mm256_set1_ps(x); }

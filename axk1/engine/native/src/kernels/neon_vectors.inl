@@ -3,6 +3,7 @@
 using Floats = float32x4_t;
 constexpr int64_t WIDTH = 4;
 constexpr int columns(int m) { return m >= 4 ? 4 : 8; }
+constexpr int integer_columns(int) { return 4; }
 
 inline Floats zeros() { return vdupq_n_f32(0); }
 inline Floats everywhere(float x) { return vdupq_n_f32(x); }
