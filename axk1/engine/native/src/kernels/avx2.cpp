@@ -101,6 +101,19 @@ struct Int8 : Part { // as |code - 128| times x with its sign: 2 * 128 * 127 fit
 
 #include "integer_tiles.inl"
 
+template <int BITS> inline void decode_unit(const uint8_t *codes, float scale, float zero, float *to) {
+    __m128i first = _mm_loadu_si128((const __m128i *)codes), second;
+    if (BITS == 4) {
+        const __m128i nibble = _mm_set1_epi8(15);
+        __m128i even = _mm_and_si128(first, nibble), odd = _mm_and_si128(_mm_srli_epi16(first, 4), nibble);
+        first = _mm_unpacklo_epi8(even, odd), second = _mm_unpackhi_epi8(even, odd);
+    } else
+        second = _mm_loadu_si128((const __m128i *)(codes + 16));
+    const __m128i eight[4] = {first, _mm_srli_si128(first, 8), second, _mm_srli_si128(second, 8)};
+    #pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) store(to + i * 8, times(_mm256_sub_ps(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(eight[i])), everywhere(zero)), everywhere(scale)));
+}
+
 #include "integer_mix.inl"
 
 } // namespace

@@ -62,6 +62,21 @@ struct Int8 : Int8Codes { // 2 * 128 * 127 fits in 16 bits
 
 #include "integer_tiles.inl"
 
+template <int BITS> inline void decode_unit(const uint8_t *codes, float scale, float zero, float *to) {
+    uint8x16_t first = vld1q_u8(codes), second;
+    if (BITS == 4) {
+        uint8x16_t even = vandq_u8(first, vdupq_n_u8(15)), odd = vshrq_n_u8(first, 4);
+        first = vzip1q_u8(even, odd), second = vzip2q_u8(even, odd);
+    } else
+        second = vld1q_u8(codes + 16);
+    const uint16x8_t eight[4] = {vmovl_u8(vget_low_u8(first)), vmovl_high_u8(first), vmovl_u8(vget_low_u8(second)), vmovl_high_u8(second)};
+    #pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        store(to + i * 8, times(vsubq_f32(vcvtq_f32_u32(vmovl_u16(vget_low_u16(eight[i]))), everywhere(zero)), everywhere(scale)));
+        store(to + i * 8 + 4, times(vsubq_f32(vcvtq_f32_u32(vmovl_high_u16(eight[i])), everywhere(zero)), everywhere(scale)));
+    }
+}
+
 #include "integer_mix.inl"
 
 } // namespace
