@@ -4,7 +4,7 @@ how a text is cut, shared, preempted and drafted."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from axk1.engine.engine import Engine, Limits
 from axk1.engine.memory import token_bytes
 from axk1.engine.native_backend import NativeBackend
 from axk1.engine.native_library import load
+from axk1.engine.output import RequestOutput
 from axk1.export.huggingface import save
 from axk1.export.quantize_formats import PARTS, Formats, parse_format
 from axk1.export.quantize_random import random_folder
@@ -171,24 +172,49 @@ def saved(path: Path, **changes: Any) -> CheckpointFolder:
     return CheckpointFolder(path)
 
 
+def assert_same_but_for_ties(
+    found: Sequence[RequestOutput], expected: Sequence[RequestOutput], tolerance: float
+) -> None:
+    """The same tokens up to the first place, if any, where two of them are as likely as makes no difference.
+
+    Kernels of prompts and of other tokens round bfloat16 in other orders, and how a prompt is cut into pieces, which
+    depends on the threads' timing, decides which ones a position meets.
+    """
+    for one, other in zip(found, expected, strict=True):
+        assert one.logprobs is not None
+        assert other.logprobs is not None
+        for token, wanted, likely, expected_likely in zip(
+            one.token_ids, other.token_ids, one.logprobs, other.logprobs, strict=True
+        ):
+            for id in {token, wanted} & set(likely) & set(expected_likely):
+                assert abs(likely[id].logprob - expected_likely[id].logprob) < tolerance
+            if token != wanted:
+                assert abs(expected_likely[token].logprob - expected_likely[wanted].logprob) < tolerance
+                break  # what follows is another text
+
+
 def test_preempted_shared_and_cold_requests_give_the_same_tokens(folder: CheckpointFolder) -> None:
     prompts = [ROW[:40], ROW[:40], ROW[:33], ROW[50:90], ROW[20:60]]
 
-    def run(**limits: Any) -> tuple[list[Any], int]:
+    exact = folder.path.joinpath("config.json").read_text(encoding="utf-8").count("bfloat16") == 0
+    tolerance = 1e-4 if exact else 0.05
+    scored = dataclasses.replace(GREEDY, logprobs=8)
+
+    def run(**limits: Any) -> tuple[list[RequestOutput], int]:
         given = Limits(block_size=4, **limits)
         with Engine.open(folder.path, backend="native", limits=given, cache="int8") as engine:
             preempted: list[object] = []
             scheduler = engine._loop._scheduler
             forced = scheduler._preempt
             scheduler._preempt = lambda sequence: (preempted.append(sequence), forced(sequence))  # type: ignore[assignment, method-assign, return-value]
-            cold = [one.token_ids for one in engine.generate(prompts, GREEDY)]
-            assert [one.token_ids for one in engine.generate(prompts, GREEDY)] == cold
+            cold = engine.generate(prompts, scored)
+            assert_same_but_for_ties(engine.generate(prompts, scored), cold, tolerance)
             return cold, len(preempted)
 
     roomy, none = run()
     cramped, some = run(cache_tokens=104, max_batch_tokens=32)
     assert (none, some > 0) == (0, True)
-    assert cramped == roomy
+    assert_same_but_for_ties(cramped, roomy, tolerance)
 
 
 def test_drafts_of_the_mtp_layer_change_nothing(tmp_path: Path) -> None:
