@@ -186,8 +186,8 @@ def assert_same_but_for_ties(
         for token, wanted, likely, expected_likely in zip(
             one.token_ids, other.token_ids, one.logprobs, other.logprobs, strict=True
         ):
-            for id in {token, wanted} & set(likely) & set(expected_likely):
-                assert abs(likely[id].logprob - expected_likely[id].logprob) < tolerance
+            for common in {token, wanted} & set(likely) & set(expected_likely):
+                assert abs(likely[common].logprob - expected_likely[common].logprob) < tolerance
             if token != wanted:
                 assert abs(expected_likely[token].logprob - expected_likely[wanted].logprob) < tolerance
                 break  # what follows is another text
