@@ -1,0 +1,103 @@
+"""A trained classifier with its name and what it was made of, and the one file that it rests in.
+
+The file is safetensors: the weights in half precision, everything else as text in its header, so it can be looked at
+without axk1, and reading it runs nothing.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from axk1.config import ConfigError, from_mapping, to_mapping
+from axk1.corpus.classifier.features import FeatureSettings
+from axk1.corpus.classifier.linear import Floats, Linear
+from axk1.corpus.classifier.pieces import EVENLY, Spread, spread
+from axk1.corpus.streams import CorpusError
+from axk1.runs import write_whole
+
+__all__ = ["Classifier", "read_classifier", "stored", "write_classifier"]
+
+_FORMAT, _VERSION = "axk1.classifier", "1"
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """about: what the labels mean, the settings and sources that it was trained from, its held-out report."""
+
+    name: str
+    labels: tuple[str, ...]
+    linear: Linear
+    about: Mapping[str, Any]
+
+    def judged(self, texts: Sequence[str], by: Spread = EVENLY) -> Floats:
+        """(texts, labels): the mean of the probabilities of every text's pieces."""
+        pieces = [spread(text, by) for text in texts]
+        probabilities = self.linear.probabilities([piece for some in pieces for piece in some])
+        ends = np.cumsum([len(some) for some in pieces])
+        return np.array(
+            [probabilities[end - len(some) : end].mean(axis=0) for some, end in zip(pieces, ends, strict=True)],
+            np.float32,
+        ).reshape(len(texts), len(self.labels))
+
+
+def stored(linear: Linear) -> Linear:
+    """The weights as a file keeps them: what is measured must be what is shipped."""
+    return replace(linear, weights_VL=linear.weights_VL.astype(np.float16).astype(np.float32))
+
+
+def write_classifier(classifier: Classifier, path: Path) -> None:
+    """The whole file, or none. Equal classifiers give equal bytes. OSError on a full disk."""
+    tensors: dict[str, NDArray[Any]] = {
+        "weights": classifier.linear.weights_VL.astype(np.float16),
+        "bias": classifier.linear.bias_L,
+    }
+    header = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "name": classifier.name,
+        "labels": _json(classifier.labels),
+        "features": _json(to_mapping(classifier.linear.features)),
+        "about": _json(classifier.about),
+    }
+    write_whole(path, save(tensors, header))
+
+
+def read_classifier(path: Path) -> Classifier:
+    """The classifier in a file. CorpusError, in one line, for a file that is none or of another version; OSError."""
+    path.stat()  # a missing file is the system's error, with its name
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+            if header.get("format") != _FORMAT:
+                raise CorpusError(f"{path}: no classifier of axk1: `axk1 corpus classifier train` makes one")
+            if header.get("version") != _VERSION:
+                found = header.get("version")
+                raise CorpusError(f"{path}: a classifier of version {found}, wants {_VERSION}: train it again")
+            return _classifier(header, file.get_tensor("weights"), file.get_tensor("bias"))
+    except CorpusError:
+        raise
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise CorpusError(f"{path}: no whole classifier file ({error})") from error
+
+
+def _classifier(header: Mapping[str, str], weights: Floats, bias: Floats) -> Classifier:
+    features = from_mapping(json.loads(header["features"]), FeatureSettings, "features")
+    labels = tuple(json.loads(header["labels"]))
+    wanted = 1 << features.bits, len(labels)
+    if weights.shape != wanted or bias.shape != wanted[1:]:
+        raise ConfigError(f"weights are {weights.shape} and {bias.shape}, wants {wanted} and {wanted[1:]}")
+    linear = Linear(features, weights.astype(np.float32), bias.astype(np.float32))
+    if not (np.isfinite(linear.weights_VL).all() and np.isfinite(linear.bias_L).all()):
+        raise ConfigError("weights that are no numbers")
+    return Classifier(header["name"], labels, linear, json.loads(header["about"]))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
