@@ -29,6 +29,9 @@ _WIDTH = 300  # characters of a mistake
 
 def corpus_classifier(argv: list[str], say: Words) -> int:
     """Train, measure or describe a classifier."""
+    if argv and argv[0] not in (*_VERBS, "-h", "--help"):
+        known = ", ".join(_VERBS)
+        raise ValueError(say(f"{argv[0]}: 없는 명령입니다. ({known})", f"no verb {argv[0]!r} (known: {known})"))
     if not argv or argv[0] not in _VERBS:
         print(
             say(
@@ -36,7 +39,7 @@ def corpus_classifier(argv: list[str], say: Words) -> int:
                 "usage: axk1 corpus classifier train | eval | show …",
             )
         )
-        return 0 if argv in ([], ["-h"], ["--help"]) else 2
+        return 0
     return _VERBS[argv[0]](argv[1:], say)
 
 

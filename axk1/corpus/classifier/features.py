@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FeatureSettings", "Features", "features_of"]
+__all__ = ["FeatureSettings", "Features", "features_of", "is_visible"]
 
 Whole = NDArray[np.intp]
 Hashes = NDArray[np.uint64]
@@ -87,6 +87,11 @@ def features_of(texts: Sequence[str], settings: FeatureSettings) -> Features:
         for spans in (*_character_runs(row, settings), *_eojeol_runs(row, settings))
     ]
     return _counted(np.concatenate(keys), len(texts), settings.bits)
+
+
+def is_visible(text: str) -> bool:
+    """Whether there is anything to see in it: more than white space and control characters."""
+    return any(letter.isprintable() and not letter.isspace() for letter in text)
 
 
 def _row_of(texts: Sequence[str]) -> _Row:

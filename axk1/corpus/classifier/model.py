@@ -24,7 +24,7 @@ from axk1.runs import write_whole
 
 __all__ = ["Classifier", "read_classifier", "stored", "write_classifier"]
 
-_FORMAT, _VERSION = "axk1.classifier", "1"
+_KEY, _VERSION = "axk1.classifier", 1  # of the entry in the header, and what it holds
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,14 @@ def write_classifier(classifier: Classifier, path: Path) -> None:
         "bias": classifier.linear.bias_L,
     }
     header = {
-        "format": _FORMAT,
         "version": _VERSION,
         "name": classifier.name,
-        "labels": _json(classifier.labels),
-        "features": _json(to_mapping(classifier.linear.features)),
-        "about": _json(classifier.about),
+        "labels": classifier.labels,
+        "features": to_mapping(classifier.linear.features),
+        "about": classifier.about,
     }
-    write_whole(path, save(tensors, header))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":"))
+    write_whole(path, save(tensors, {_KEY: text}))  # one key: safetensors writes several in any order
 
 
 def read_classifier(path: Path) -> Classifier:
@@ -74,12 +74,13 @@ def read_classifier(path: Path) -> Classifier:
     path.stat()  # a missing file is the system's error, with its name
     try:
         with safe_open(path, framework="numpy") as file:
-            header = file.metadata() or {}
-            if header.get("format") != _FORMAT:
+            found = file.metadata() or {}
+            if _KEY not in found:
                 raise CorpusError(f"{path}: no classifier of axk1: `axk1 corpus classifier train` makes one")
-            if header.get("version") != _VERSION:
-                found = header.get("version")
-                raise CorpusError(f"{path}: a classifier of version {found}, wants {_VERSION}: train it again")
+            header = json.loads(found[_KEY])
+            if header["version"] != _VERSION:
+                version = header["version"]
+                raise CorpusError(f"{path}: a classifier of version {version}, wants {_VERSION}: train it again")
             return _classifier(header, file.get_tensor("weights"), file.get_tensor("bias"))
     except CorpusError:
         raise
@@ -87,17 +88,13 @@ def read_classifier(path: Path) -> Classifier:
         raise CorpusError(f"{path}: no whole classifier file ({error})") from error
 
 
-def _classifier(header: Mapping[str, str], weights: Floats, bias: Floats) -> Classifier:
-    features = from_mapping(json.loads(header["features"]), FeatureSettings, "features")
-    labels = tuple(json.loads(header["labels"]))
+def _classifier(header: Mapping[str, Any], weights: Floats, bias: Floats) -> Classifier:
+    features = from_mapping(header["features"], FeatureSettings, "features")
+    labels = tuple(map(str, header["labels"]))
     wanted = 1 << features.bits, len(labels)
     if weights.shape != wanted or bias.shape != wanted[1:]:
         raise ConfigError(f"weights are {weights.shape} and {bias.shape}, wants {wanted} and {wanted[1:]}")
     linear = Linear(features, weights.astype(np.float32), bias.astype(np.float32))
     if not (np.isfinite(linear.weights_VL).all() and np.isfinite(linear.bias_L).all()):
         raise ConfigError("weights that are no numbers")
-    return Classifier(header["name"], labels, linear, json.loads(header["about"]))
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return Classifier(header["name"], labels, linear, header["about"])

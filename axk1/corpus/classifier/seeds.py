@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from axk1.corpus.classifier.features import is_visible
 from axk1.corpus.documents import Document
 from axk1.corpus.mix import mixed
 from axk1.corpus.source import Source
@@ -55,7 +56,7 @@ def labelled(seeds: Sequence[Seed], total_bytes: int | None, seed: int) -> Itera
     for one in seeds:
         for document in mixed(_carrying(one), total_bytes, seed, _stop):
             label = one.label or _own_label(document, one)
-            if label and document.text.strip():
+            if label and is_visible(document.text):
                 yield Labelled(document, label)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from axk1.corpus.classifier.features import is_visible
 from axk1.corpus.classifier.linear import Floats
 from axk1.corpus.classifier.model import Classifier, read_classifier
 from axk1.corpus.classifier.pieces import Spread
@@ -64,7 +65,7 @@ class Classify:
     def __call__(self, documents: Iterator[Document], reject: Reject) -> Iterator[Document]:
         """Drops with the reason "toxicity.toxic", or "none of domain.law, domain.prose"."""
         while batch := list(itertools.islice(documents, _BATCH)):
-            seen = [number for number, document in enumerate(batch) if document.text.strip()]
+            seen = [number for number, document in enumerate(batch) if is_visible(document.text)]
             texts = [batch[number].text for number in seen]
             judged = [(one, one.judged(texts, self._spread)) for one in self._classifiers]
             rows = {number: row for row, number in enumerate(seen)}
