@@ -3,7 +3,7 @@
 Shapes: T texts, N features of all of them, V = 2^bits places, L labels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,7 +16,7 @@ __all__ = ["Floats", "Linear", "softmax"]
 
 Floats = NDArray[np.float32]
 
-_BATCH = 32  # texts that are looked at together: as many pieces fit into a core's cache
+_BATCH = 32_000  # characters that are looked at together: what is made of them fits into a core's cache
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,7 @@ class Linear:
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """(T, L): how likely each label is; of a text without a visible character all alike."""
-        batches = [texts[at : at + _BATCH] for at in range(0, len(texts), _BATCH)]
-        scores = [softmax(self.logits(features_of(batch, self.features))) for batch in batches]
+        scores = [softmax(self.logits(features_of(batch, self.features))) for batch in _batches(texts)]
         return np.concatenate(scores) if scores else np.empty((0, len(self.bias_L)), np.float32)
 
     def logits(self, features: Features) -> Floats:
@@ -42,6 +41,18 @@ class Linear:
                 weights_NL = self.weights_VL.take(features.places[start:end], axis=0)
                 logits_TL[text] = features.values[start:end] @ weights_NL + self.bias_L
         return logits_TL
+
+
+def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """In their order, each of at most _BATCH characters, or one text."""
+    start = held = 0
+    for number, text in enumerate(texts):
+        if number > start and held + len(text) > _BATCH:
+            yield texts[start:number]
+            start, held = number, 0
+        held += len(text)
+    if texts:
+        yield texts[start:]
 
 
 def softmax(logits_TL: Floats) -> Floats:

@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from axk1.corpus.classifier.features import is_visible
-from axk1.corpus.classifier.linear import Floats
-from axk1.corpus.classifier.model import Classifier, read_classifier
+from axk1.corpus.classifier.model import read_classifier
 from axk1.corpus.classifier.pieces import Spread
 from axk1.corpus.documents import Document, Fact, Reject, Scope
 
 __all__ = ["Classify", "ClassifySettings"]
 
-_BATCH = 32  # documents that are judged together: a one-line text alone would cost the same again
+_BATCH = 64  # documents that are judged together: a one-line text alone would cost the same again
 
 
 @dataclass(frozen=True)
@@ -57,51 +58,52 @@ class Classify:
         names = [one.name for one in self._classifiers]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"two of the models are called {min(twice)!r}")
-        known = {f"{one.name}.{label}" for one in self._classifiers for label in one.labels}
+        self._places = {
+            f"{one.name}.{label}": (number, place)
+            for number, one in enumerate(self._classifiers)
+            for place, label in enumerate(one.labels)
+        }
+        known = ", ".join(sorted(self._places)) or "none: give it models"
         for rule in (*settings.drop, *settings.keep):
-            if rule not in known:
-                raise ValueError(f"no label {rule!r} (known: {', '.join(sorted(known)) or 'none: give it models'})")
+            if rule not in self._places:
+                raise ValueError(f"no label {rule!r} (known: {known})")
 
     def __call__(self, documents: Iterator[Document], reject: Reject) -> Iterator[Document]:
         """Drops with the reason "toxicity.toxic", or "none of domain.law, domain.prose"."""
         while batch := list(itertools.islice(documents, _BATCH)):
-            seen = [number for number, document in enumerate(batch) if is_visible(document.text)]
-            texts = [batch[number].text for number in seen]
-            judged = [(one, one.judged(texts, self._spread)) for one in self._classifiers]
-            rows = {number: row for row, number in enumerate(seen)}
-            for number, document in enumerate(batch):
-                if number not in rows:
+            judged = iter(self._judged([one.text for one in batch if is_visible(one.text)]))
+            for document in batch:
+                if not is_visible(document.text):
                     yield document
                     continue
-                scores = _scores(judged, rows[number])
-                noted = document.noted(**_notes(judged, rows[number]))
-                if reason := self._reason(scores):
+                rows = next(judged)
+                noted = document.noted(**self._notes(rows))
+                if reason := self._reason(rows):
                     reject(noted, reason)
                 else:
                     yield noted
 
-    def _reason(self, scores: Mapping[str, float]) -> str:
-        settings = self._settings
-        for rule, least in settings.drop.items():
-            if scores[rule] >= least:
+    def _judged(self, texts: Sequence[str]) -> list[tuple[list[float], ...]]:
+        """Per text the probabilities of every classifier, rounded: a rule decides on what is noted."""
+        tables = [one.judged(texts, self._spread).astype(np.float64).round(3).tolist() for one in self._classifiers]
+        return [tuple(rows) for rows in zip(*tables, strict=True)] if tables else [()] * len(texts)
+
+    def _notes(self, rows: Sequence[list[float]]) -> dict[str, Fact]:
+        notes: dict[str, Fact] = {}
+        for one, row in zip(self._classifiers, rows, strict=True):
+            best = max(row)
+            notes |= {one.name: one.labels[row.index(best)], f"{one.name}_score": best}
+        return notes
+
+    def _reason(self, rows: Sequence[list[float]]) -> str:
+        for rule, least in self._settings.drop.items():
+            if self._probability(rule, rows) >= least:
                 return rule
-        if settings.keep and all(scores[rule] < least for rule, least in settings.keep.items()):
-            return f"none of {', '.join(settings.keep)}"
+        keep = self._settings.keep
+        if keep and all(self._probability(rule, rows) < least for rule, least in keep.items()):
+            return f"none of {', '.join(keep)}"
         return ""
 
-
-def _scores(judged: Sequence[tuple[Classifier, Floats]], row: int) -> dict[str, float]:
-    """Rounded as they are noted, so that who looks at a rejected document sees why."""
-    return {
-        f"{one.name}.{label}": round(float(score), 3)
-        for one, scores in judged
-        for label, score in zip(one.labels, scores[row], strict=True)
-    }
-
-
-def _notes(judged: Sequence[tuple[Classifier, Floats]], row: int) -> dict[str, Fact]:
-    notes: dict[str, Fact] = {}
-    for one, scores in judged:
-        best = int(scores[row].argmax())
-        notes |= {one.name: one.labels[best], f"{one.name}_score": round(float(scores[row, best]), 3)}
-    return notes
+    def _probability(self, rule: str, rows: Sequence[list[float]]) -> float:
+        classifier, label = self._places[rule]
+        return rows[classifier][label]

@@ -3,6 +3,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from axk1.config import ConfigError, load, to_mapping
 from axk1.corpus.classifier.features import FeatureSettings
@@ -16,7 +18,7 @@ from axk1.corpus.documents import Document
 from axk1.corpus.source import Source
 from axk1.corpus.streams import CorpusError
 from pipeline_folders import write_jsonl
-from tiny_classifiers import passages, write_recipe
+from tiny_classifiers import classifier_file, passages, write_recipe
 
 
 def quiet(_texts):
@@ -70,10 +72,10 @@ def test_per_label_takes_so_many_pieces(config):
 def test_a_rare_label_is_learnt_when_labels_are_balanced():
     texts = ["가나 다라"] * 200 + ["마바 사아 가나"] * 4 + ["가나 다라"] * 8
     labels = np.array([0] * 200 + [1] * 12)
-    settings = FitSettings(epochs=3)
+    plainly = FitSettings(epochs=3)
     balanced, plain = (
         fit(texts, labels, 2, FeatureSettings(bits=10), one, 0, lambda _seen: None).probabilities(["가나 다라"])[0, 1]
-        for one in (settings, replace(settings, balanced=False))
+        for one in (plainly, replace(plainly, balanced=False))
     )
     assert balanced > 2 * plain
 
@@ -117,10 +119,10 @@ def test_pieces():
     assert text.startswith(pieces[0])
     assert text.endswith(pieces[-1])
     assert all(piece.startswith("낱말") and len(piece) <= 1000 for piece in pieces)
-    settings = PieceSettings(shortest=50, longest=500, most=3)
-    assert list(drawn(text, settings, 0)) == list(drawn(text, settings, 0)) != list(drawn(text, settings, 1))
-    assert [len(piece) <= 500 and piece in text for piece in drawn(text, settings, 0)] == [True] * 3
-    assert list(drawn("짧다", settings, 0)) == ["짧다"]
+    cut = PieceSettings(shortest=50, longest=500, most=3)
+    assert list(drawn(text, cut, 0)) == list(drawn(text, cut, 0)) != list(drawn(text, cut, 1))
+    assert [len(piece) <= 500 and piece in text for piece in drawn(text, cut, 0)] == [True] * 3
+    assert list(drawn("짧다", cut, 0)) == ["짧다"]
 
 
 def test_labels_of_a_field(tmp_path):
@@ -195,3 +197,13 @@ def test_the_file_says_what_it_is_made_of(config, tmp_path):
     assert sum(read.about["pieces"]["news"].values()) == 150
     texts = passages("news", 5, 3)
     np.testing.assert_array_equal(read.judged(texts), trained.classifier.judged(texts))
+
+
+@given(st.lists(st.text(alphabet="가나 ", max_size=30_000 // 8), max_size=30))
+@settings(max_examples=10, deadline=None)
+def test_how_many_texts_are_judged_together_makes_no_difference(texts):
+    classifier = read_classifier(classifier_file())
+    together = classifier.judged(texts)
+    assert together.shape == (len(texts), 2)
+    alone = [classifier.judged([text])[0] for text in texts]
+    np.testing.assert_allclose(together, np.array(alone).reshape(-1, 2), rtol=1e-6)
