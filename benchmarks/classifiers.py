@@ -148,7 +148,7 @@ def fasttext(_config: ClassifierConfig, labels: tuple[str, ...], parts: dict[Any
     random.Random(0).shuffle(lines)  # it does not shuffle by itself
     file.write_text("".join(lines), encoding="utf-8")
     began = time.process_time()
-    model = module.train_supervised(str(file), lr=0.5, epoch=10, wordNgrams=2, minn=1, maxn=4, bucket=1 << 18, dim=16,
+    model = module.train_supervised(str(file), lr=0.1, epoch=20, wordNgrams=2, minn=1, maxn=4, bucket=1 << 18, dim=16,
                                     thread=1, seed=1, verbose=0)  # fmt: skip
     seconds = time.process_time() - began
     model.save_model(str(folder / "fasttext"))
@@ -218,7 +218,7 @@ def compared(config: ClassifierConfig, options: argparse.Namespace) -> Iterator[
         with tempfile.TemporaryDirectory() as folder:
             try:
                 contender = make(config, labels, dict(parts), Path(folder))
-            except ModuleNotFoundError as error:
+            except (ModuleNotFoundError, RuntimeError) as error:  # fastText diverges with long texts and steps
                 print(f"{name}: {error}", file=sys.stderr)
                 continue
         made = {"classifier": config.name, "contender": name, "trained_on": len(parts["train"].texts),
@@ -244,12 +244,13 @@ def main() -> None:
         seeds = [
             replace(one, source=replace(one.source, path=str(options.text / one.source.path))) for one in config.seeds
         ]
-        lines = list(compared(replace(config, seeds=tuple(seeds)), options))
-        for line in lines:
+        lines = []
+        for line in compared(replace(config, seeds=tuple(seeds)), options):
+            lines.append(line)
             print(json.dumps(line, ensure_ascii=False), flush=True)
-        if options.record:
-            with open(RESULTS, "a", encoding="utf-8") as file:
-                file.writelines(json.dumps({**line, **about}, ensure_ascii=False) + "\n" for line in lines)
+            if options.record:
+                with open(RESULTS, "a", encoding="utf-8") as file:
+                    file.write(json.dumps({**line, **about}, ensure_ascii=False) + "\n")
         table(lines)
 
 

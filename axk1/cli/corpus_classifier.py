@@ -53,7 +53,7 @@ def _train(argv: list[str], say: Words) -> int:
     config = load(options.recipe, ClassifierConfig, options.changes)
     config = replace(config, seeds=_placed(config.seeds, options.text))
     console = screen.console()
-    with _watched(console, say) as begins:
+    with _watched(Console(stderr=True) if options.json else console, say) as begins:
         trained = train(config, begins)
     write_classifier(trained.classifier, options.out)
     _show(trained.report, trained.mistakes, options, console, say)
@@ -88,10 +88,11 @@ def _describe(argv: list[str], say: Words) -> int:
         return 0
     console = screen.console()
     console.print(Text(f"{classifier.name}: {', '.join(classifier.labels)}", style="bold"))
-    console.print(Text(str(classifier.about["meaning"])))
-    report = from_mapping(classifier.about["held_out"], Report, str(options.model))
-    for table in report_tables(report, say):
-        console.print(table)
+    console.print(Text(str(classifier.about.get("meaning", ""))))
+    if "held_out" in classifier.about:
+        report = from_mapping(classifier.about["held_out"], Report, str(options.model))
+        for table in report_tables(report, say):
+            console.print(table)
     return 0
 
 

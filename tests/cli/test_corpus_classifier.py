@@ -26,6 +26,8 @@ def test_train_shows_the_report_in_both_languages_and_writes_the_file(tmp_path, 
     assert "recall" in shown
     assert main(["corpus", "classifier", "show", str(out), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["name"] == "kind"
+    assert main(["corpus", "classifier", "train", str(recipe), "--out", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["macro_f1"] > 0.9
 
 
 def test_eval_on_other_texts_with_mistakes_and_changes(tmp_path, capsys):
