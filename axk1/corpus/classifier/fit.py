@@ -27,9 +27,9 @@ _TEMPERATURES = np.geomspace(0.2, 10.0, 80, dtype=np.float32)
 class FitSettings:
     """How long and how fast."""
 
-    epochs: int = 5
-    learning_rate: float = 0.5
-    batch: int = 256  # texts of a step
+    epochs: int = 10
+    learning_rate: float = 0.2
+    batch: int = 64  # texts of a step
     balanced: bool = True  # every label counts alike, however many texts it has
 
     def __post_init__(self) -> None:
