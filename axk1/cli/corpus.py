@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 
 from axk1.cli.corpus_build import corpus_build
+from axk1.cli.corpus_classifier import corpus_classifier
 from axk1.cli.corpus_samples import corpus_samples
 from axk1.cli.privacy import make_key, scan, unmask
 from axk1.cli.words import Words
@@ -18,6 +19,7 @@ __all__ = ["corpus"]
 _VERBS: Mapping[str, Callable[[list[str], Words], int]] = {
     "build": corpus_build,
     "samples": corpus_samples,
+    "classifier": corpus_classifier,
     "privacy": scan,
     "unmask": unmask,
     "new-key": make_key,
@@ -51,9 +53,10 @@ def _parser(say: Words) -> argparse.ArgumentParser:
         description=say("내장 학습 문제 살펴보기", "look at the built-in curriculum"),
         epilog=say(
             "말뭉치: axk1 corpus build 글 모음을 정제하기 · samples 남긴 문서와 버린 문서 보기"
-            " · privacy 개인정보 찾기 · unmask 가린 값 되돌리기 · new-key 열쇠 만들기",
+            " · classifier 글 분류기 학습하기 · privacy 개인정보 찾기 · unmask 가린 값 되돌리기 · new-key 열쇠 만들기",
             "corpora: axk1 corpus build clean a collection of texts; samples what was kept and dropped;"
-            " privacy find personal data; unmask restore what was masked; new-key make a key",
+            " classifier train a text classifier; privacy find personal data; unmask restore what was masked;"
+            " new-key make a key",
         ),
     )
     add = parser.add_argument

@@ -9,6 +9,7 @@ import pytest
 from axk1 import registry
 from axk1.corpus.documents import Document
 from axk1.corpus.steps import StepEntry, make_step, scope_of
+from tiny_classifiers import classifier_file
 
 TEXTS = ["한 줄.", "", "두 줄\r\n둘째 줄", "  ", unicodedata.normalize("NFD", "풀어 쓴 글"), "한 줄.", "plain text"]
 DOCUMENTS = [Document(text, f"{number}", "source") for number, text in enumerate(TEXTS)]
@@ -19,6 +20,8 @@ NAMES = [name for name in registry.names("corpus_step") if find_spec(NEEDS.get(n
 
 
 def entry(name: str) -> StepEntry:
+    if name == "classify":
+        return {"name": name, "models": [str(classifier_file())], "drop": {"kind.diary": 0.6}}
     return OPTIONS.get(name, name)
 
 
