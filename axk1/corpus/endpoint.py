@@ -70,7 +70,7 @@ def post(
 
     Asked again: an overloaded or failing endpoint, a timeout, a reply that is cut short or that `read` finds misshapen
     (KeyError, TypeError, ValueError). Final: every other status, redirects too, and a CorpusError of `read`. `stop`,
-    once set, ends the waiting. Raises EndpointError.
+    once set, ends the waiting. Raises EndpointError; CorpusError for a key that is missing.
     """
     url, key = endpoint.url.rstrip("/") + path, _key(endpoint)
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
@@ -101,9 +101,9 @@ def _key(endpoint: Endpoint) -> str:
         return ""
     key = os.environ.get(endpoint.key_variable, "").strip()
     if not key:
-        raise EndpointError(f"{endpoint.url}: the environment variable {endpoint.key_variable} holds no key")
+        raise CorpusError(f"{endpoint.url}: the environment variable {endpoint.key_variable} holds no key")
     if not (key.isascii() and key.isprintable()):
-        raise EndpointError(f"{endpoint.url}: what {endpoint.key_variable} holds cannot be a key")
+        raise CorpusError(f"{endpoint.url}: what {endpoint.key_variable} holds cannot be a key")
     return key
 
 

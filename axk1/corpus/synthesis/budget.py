@@ -7,6 +7,7 @@ from axk1.corpus.synthesis.completion import Answer, Request
 __all__ = ["Amount", "Budget", "BudgetError", "Price", "Purse"]
 
 _MILLION = 1_000_000
+_PLACES = 12  # of money: sums do not depend on their order, and a token of 0.001 a million still counts
 _AROUND = 256  # tokens that a chat template may put around the messages
 
 
@@ -19,10 +20,12 @@ class Amount:
     money: float = 0.0
 
     def __add__(self, other: "Amount") -> "Amount":
-        return Amount(self.requests + other.requests, self.tokens + other.tokens, self.money + other.money)
+        money = round(self.money + other.money, _PLACES)
+        return Amount(self.requests + other.requests, self.tokens + other.tokens, money)
 
     def __sub__(self, other: "Amount") -> "Amount":
-        return Amount(self.requests - other.requests, self.tokens - other.tokens, self.money - other.money)
+        money = round(self.money - other.money, _PLACES)
+        return Amount(self.requests - other.requests, self.tokens - other.tokens, money)
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Price:
     def of(self, prompt_tokens: int, completion_tokens: int) -> Amount:
         """One request of so many tokens."""
         money = (self.prompt * prompt_tokens + self.completion * completion_tokens) / _MILLION
-        return Amount(1, prompt_tokens + completion_tokens, money)
+        return Amount(1, prompt_tokens + completion_tokens, round(money, _PLACES))
 
     def paid(self, answer: Answer) -> Amount:
         """What the answer took."""

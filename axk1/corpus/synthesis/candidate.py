@@ -19,7 +19,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Origin:
-    """seed: the passage, "" when there is none. instructions: the prompt without the seed.
+    """seed: the passage, "" when there is none. instructions: the template with nothing filled in.
 
     shown: the reader of the document sees the seed too.
     """

@@ -30,6 +30,7 @@ def in_order(
             try:
                 results.put((task[0], work(task[1]), None))
             except BaseException as error:  # noqa: BLE001 (raised again by the thread that waits)
+                stop.set()
                 results.put((task[0], None, error))
 
     crew = [threading.Thread(target=serve, daemon=True) for _ in range(threads)]

@@ -23,9 +23,9 @@ from axk1.corpus.quality.step import QualityConfig, reason_against
 from axk1.corpus.synthesis.candidate import Candidate, Origin
 from axk1.corpus.synthesis.phrases import BLANKS, LEANS, REFUSES, TO_ASKER
 
-__all__ = ["RULES", "Checks", "reason_not_to_keep", "shared"]
+__all__ = ["COPY", "GIST", "RULES", "Checks", "reason_not_to_keep", "shared"]
 
-_COPY, _GIST = 12, 3  # letters in a row: of a copied phrase; of a stem that a free rendering shares too
+COPY, GIST = 12, 3  # letters in a row: of a copied phrase; of a stem that a free rendering shares too
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Checks:
     max_characters: int = 6000
     least_korean: float = 0.7  # of the letters, in Korean lines
     most_foreign: float = 0.01  # of the letters: Chinese, Japanese and other scripts that the seed has not
-    leak_letters: int = 24  # so many letters in a row of the instructions are a leak; 0 = not looked for
+    leak_letters: int = 12  # so many letters in a row of the instructions are a leak; 0 = not looked for
     most_copied: float = 0.6  # of the runs of 12 letters that stand in the seed; 1 = copies may pass
-    least_shared: float = 0.15  # of the runs of 3 letters; below, the text is of something else
+    least_shared: float = 0.15  # of the runs of 3 letters; below, the text is of something else; not of pairs
     numbers: bool = True  # those of the text stand in the seed
     names: bool = True  # names of people, words in Latin letters and titles in brackets as well
     least_answer: float = 0.4  # of the runs of 2 letters of an answer that stand in the seed
@@ -126,18 +126,17 @@ def is_no_copy(candidate: Candidate, origin: Origin, checks: Checks) -> str:
     """ "copies the seed"; an answer may stand in it."""
     if not origin.seed or candidate.answer:
         return ""
-    return "copies the seed" if shared(candidate.text, origin.seed, _COPY) > checks.most_copied else ""
+    return "copies the seed" if shared(candidate.text, origin.seed, COPY) > checks.most_copied else ""
 
 
 def is_of_the_seed(candidate: Candidate, origin: Origin, checks: Checks) -> str:
     """ "of something else", "answer is not in the seed"."""
     if not origin.seed:
         return ""
-    if shared(candidate.text, origin.seed, _GIST) < checks.least_shared:
-        return "of something else"
-    answer = candidate.answer
-    lacking = answer and shared(answer, f"{origin.seed} {candidate.question}", 2) < checks.least_answer
-    return "answer is not in the seed" if lacking else ""
+    if answer := candidate.answer:
+        found = shared(answer, f"{origin.seed} {candidate.question}", 2)
+        return "answer is not in the seed" if found < checks.least_answer else ""
+    return "of something else" if shared(candidate.text, origin.seed, GIST) < checks.least_shared else ""
 
 
 def makes_up_no_numbers(candidate: Candidate, origin: Origin, checks: Checks) -> str:
@@ -188,10 +187,10 @@ RULES: tuple[Rule, ...] = (
     is_korean,
     is_prose,
     is_no_copy,
-    is_of_the_seed,
+    stands_alone,
     makes_up_no_numbers,
     makes_up_no_names,
-    stands_alone,
+    is_of_the_seed,
     keeps_to_the_topic,
 )
 """In this order; the first that is broken names the reason."""

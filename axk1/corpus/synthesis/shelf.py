@@ -10,14 +10,25 @@ from axk1.corpus.documents import Document, JsonLines
 from axk1.corpus.exercise import Exercise
 from axk1.corpus.exercise_file import to_mapping
 from axk1.corpus.pipeline.samples import Outcome as Fate
-from axk1.corpus.pipeline.samples import Reservoir, Sample, priority, sample_of, write_samples
+from axk1.corpus.pipeline.samples import Reservoir, Sample, priority, read_samples, sample_of, write_samples
 from axk1.corpus.synthesis.report import TaskCount
 from axk1.corpus.synthesis.writing import Made, Outcome
 from axk1.runs import whole_file, whole_folder
 
-__all__ = ["Shelf"]
+__all__ = ["Shelf", "is_made", "made_samples"]
 
 _PART_DOCUMENTS = 10_000
+_SAMPLES = "0-00000.jsonl.zst"
+
+
+def is_made(folder: Path) -> bool:
+    """Whether a synthesis wrote the folder."""
+    return (folder / "answers.jsonl").exists()
+
+
+def made_samples(folder: Path) -> list[Sample]:
+    """Of every task and reason. FileNotFoundError where none are written yet."""
+    return list(read_samples(folder / "samples" / _SAMPLES))
 
 
 class Shelf:
@@ -44,7 +55,7 @@ class Shelf:
         if self._part is not None:
             self._part.__exit__(*error)  # type: ignore[arg-type]
         if error[0] is None:
-            write_samples(self._chosen(), self._samples / "0-00000.jsonl.zst")
+            write_samples(self._chosen(), self._samples / _SAMPLES)
         self._files.__exit__(*error)  # type: ignore[arg-type]
 
     def candidates(self, outcome: Outcome) -> Iterator[Document]:

@@ -39,7 +39,7 @@ class Topic:
 
 @dataclass(frozen=True)
 class TopicTree:
-    """tree: tables in tables, whose leaves are lists of topics; "_" in a table's name stands for a space."""
+    """tree: tables in tables, whose leaves are lists of topics."""
 
     audiences: tuple[str, ...]
     forms: tuple[str, ...]
@@ -77,7 +77,7 @@ def drawn_topics(tree: TopicTree, seed: int) -> Iterator[Topic]:
 
 def _leaves(tree: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     for name, below in tree.items():
-        path = (*above, name.replace("_", " "))
+        path = (*above, name)
         if isinstance(below, Mapping):
             yield from _leaves(below, path)
         elif isinstance(below, list | tuple) and all(isinstance(one, str) for one in below):

@@ -17,7 +17,7 @@ from axk1.corpus.synthesis.forms import candidates
 from axk1.corpus.synthesis.items import Item
 from axk1.corpus.synthesis.judging import agreement, score_of
 from axk1.corpus.synthesis.prompts import PromptTemplate
-from axk1.corpus.synthesis.rules import reason_not_to_keep
+from axk1.corpus.synthesis.rules import COPY, GIST, reason_not_to_keep, shared
 from axk1.corpus.synthesis.settings import Model, SynthesisConfig
 from axk1.corpus.synthesis.topics import STYLES
 
@@ -79,7 +79,7 @@ class Writer:
             if error.status in _HOPELESS:
                 raise
             reason = "the endpoint refuses the request" if error.status in _REFUSED else "no answer"
-            document = Document(str(error), item.key, item.task.name, self._facts(item))
+            document = Document(str(error), f"{item.task.name}/{item.key}", item.task.name, self._facts(item))
             return Outcome(item, (Made(document, reason),), failed=reason == "no answer", used=desk.used)
         return Outcome(item, tuple(made), used=desk.used)
 
@@ -91,7 +91,7 @@ class Writer:
                 self._voice, self._render(item.task.reword, {"question": question}), f"reword {attempt}"
             )
             if reason := _why_not_reworded(question, reworded):
-                return [self._made(item, reworded, attempt, 0, Candidate(reworded.text), reason, {})]
+                return [self._made(desk, reworded, attempt, 0, Candidate(reworded.text), reason, {})]
             noted, question = {"original_question": question}, reworded.text
         variables = _variables(item, question)
         prompt = self._render(item.task.template, variables)
@@ -99,7 +99,7 @@ class Writer:
         found = candidates(answer.text, item.task.form, question)
         if answer.finish == "length" or not found:
             reason = "cut off at max_tokens" if answer.finish == "length" else "not in the form asked for"
-            return [self._made(item, answer, attempt, 0, Candidate(answer.text), reason, {})]
+            return [self._made(desk, answer, attempt, 0, Candidate(answer.text), reason, {})]
         origin = self._origin(item, variables)
         return [
             self._judged(desk, answer, attempt, number, candidate, origin, noted)
@@ -117,7 +117,7 @@ class Writer:
         noted: Mapping[str, Fact],
     ) -> Made:
         """The cheap rules first, then those that cost a request each."""
-        item, scores = desk.item, dict(noted)
+        item, scores = desk.item, {**noted, **_measures(candidate, origin)}
         reason = _wrong(item.exercise, candidate) or reason_not_to_keep(candidate, origin, item.task.checks)
         if not reason and item.task.round_trip:
             prompt = self._render("answer", {"text": origin.seed, "question": candidate.question})
@@ -132,11 +132,11 @@ class Writer:
             scores |= {"judge": judged.model, **({} if score is None else {"judge_score": score})}
             low = "judged too low" if score is not None and score < self._config.judge.least_score else ""
             reason = "the judge names no score" if score is None else low
-        return self._made(item, answer, attempt, number, candidate, reason, scores)
+        return self._made(desk, answer, attempt, number, candidate, reason, scores)
 
     def _made(
         self,
-        item: Item,
+        desk: "_Desk",
         answer: Answer,
         attempt: int,
         number: int,
@@ -144,6 +144,7 @@ class Writer:
         reason: str,
         scores: Mapping[str, Fact],
     ) -> Made:
+        item = desk.item
         text = f"{item.seed.text}\n\n{candidate.text}" if item.task.with_seed and item.seed else candidate.text
         facts = {
             **self._facts(item),
@@ -151,13 +152,14 @@ class Writer:
             "output_terms": self._voice.model.output_terms,
             "temperature": self._voice.model.temperature,
             "top_p": self._voice.model.top_p,
+            "sampling_seed": desk.seed(str(attempt)),
             "attempt": attempt,
             "made": answer.made,
             "prompt_tokens": answer.prompt_tokens,
             "completion_tokens": answer.completion_tokens,
             **scores,
         }
-        document = Document(text, f"{item.key}/{attempt}.{number}", item.task.name, facts)
+        document = Document(text, f"{item.task.name}/{item.key}/{attempt}.{number}", item.task.name, facts)
         return Made(document, reason, None if reason else _exercise(item, candidate))
 
     def _facts(self, item: Item) -> dict[str, Fact]:
@@ -179,8 +181,7 @@ class Writer:
         return {key: value for key, value in facts.items() if value != ""}
 
     def _origin(self, item: Item, variables: Mapping[str, str]) -> Origin:
-        hidden = {**variables, **{name: "" for name in ("text", "question") if name in variables}}
-        instructions = self._render(item.task.template, hidden)
+        instructions = self._render(item.task.template, dict.fromkeys(variables, ""))
         return Origin(item.seed.text if item.seed else "", instructions, item.topic, item.task.with_seed)
 
     def _render(self, template: str, variables: Mapping[str, str]) -> str:
@@ -195,11 +196,13 @@ class _Desk:
         self.used = Amount()
         self._asker, self._seed = asker, seed
 
+    def seed(self, purpose: str) -> int:
+        """By which the model is to sample the answer."""
+        key = f"{self._seed}\0{self.item.task.name}\0{self.item.key}\0{purpose}"
+        return int.from_bytes(blake2b(key.encode("utf-8"), digest_size=4).digest(), "big") >> 1
+
     def ask(self, voice: Voice, prompt: str, purpose: str, temperature: float | None = None) -> Answer:
         model = voice.model
-        digest = blake2b(
-            f"{self._seed}\0{self.item.task.name}\0{self.item.key}\0{purpose}".encode(), digest_size=4
-        ).digest()
         request = Request(
             model.name,
             prompt,
@@ -207,12 +210,20 @@ class _Desk:
             model.max_tokens,
             model.temperature if temperature is None else temperature,
             model.top_p,
-            int.from_bytes(digest, "big") >> 1,
+            self.seed(purpose),
             model.extra,
         )
         answer = self._asker.ask(request, voice.complete, model.price)
         self.used += model.price.paid(answer)
         return answer
+
+
+def _measures(candidate: Candidate, origin: Origin) -> dict[str, Fact]:
+    """How much of the candidate stands in its seed: in long runs of letters, and in short ones."""
+    if not origin.seed:
+        return {}
+    told = candidate.answer or candidate.text
+    return {"copied": round(shared(told, origin.seed, COPY), 3), "shared": round(shared(told, origin.seed, GIST), 3)}
 
 
 def _variables(item: Item, question: str) -> dict[str, str]:
