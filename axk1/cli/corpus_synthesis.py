@@ -3,7 +3,7 @@
 import argparse
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +12,18 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from axk1.cli import screen
+from axk1.cli.engine import add_engine_options, engine_options, open_engine
+from axk1.cli.synthesis_engine import engine_completer
 from axk1.cli.texts import placed
 from axk1.cli.words import Words
 from axk1.config import load
 from axk1.corpus.synthesis.budget import Amount
+from axk1.corpus.synthesis.completion import Complete
 from axk1.corpus.synthesis.report import SynthesisReport
 from axk1.corpus.synthesis.run import Progress as Ticks
 from axk1.corpus.synthesis.run import synthesize
 from axk1.corpus.synthesis.settings import SynthesisConfig
+from axk1.tokenizer.tokenizer import Tokenizer
 
 __all__ = ["corpus_synthesize", "synthesis_table"]
 
@@ -33,14 +37,24 @@ def corpus_synthesize(argv: list[str], say: Words) -> int:
     config = replace(config, sources=placed(config.sources, options.text))
     console, command = screen.console(), shlex.join(["axk1", "corpus", "synthesize", *argv])
     try:
-        with _watched(console, say) as ticks:
-            report = synthesize(config, options.out, options.recipe.parent, progress=ticks)
+        with ExitStack() as stack:
+            complete = _in_process(options, stack)
+            ticks = stack.enter_context(_watched(console, say))
+            report = synthesize(config, options.out, options.recipe.parent, complete, ticks)
     except KeyboardInterrupt as interrupt:
         interrupt.add_note(say(f"이어서 하려면: {command}", f"To go on: {command}"))
         raise
     console.print(synthesis_table(report, say))
     console.print(_closing(report, options.out, say), markup=False, soft_wrap=True)
     return UNFINISHED if report.limit else 0
+
+
+def _in_process(options: argparse.Namespace, stack: ExitStack) -> Complete | None:
+    """The engine on the folder that was named; None for the endpoint of the recipe."""
+    if options.model is None:
+        return None
+    engine = stack.enter_context(open_engine(options.model, engine_options(options)))
+    return engine_completer(engine, Tokenizer.load(options.model))
 
 
 def synthesis_table(report: SynthesisReport, say: Words) -> Table:
@@ -137,4 +151,7 @@ def _parser(say: Words) -> argparse.ArgumentParser:
     add("changes", nargs="*", metavar="KEY=VALUE", help=say("설정 바꾸기", "settings to change"))
     add("--out", type=Path, metavar="DIR", required=True, help=say("결과 폴더", "the folder of the result"))
     add("--text", type=Path, metavar="DIR", default=Path(), help=say("씨앗 글이 있는 폴더", "where the sources lie"))
+    model = say("서버 대신 쓸 모델 폴더", "a model folder that answers instead of the recipe's endpoint")
+    add("--model", type=Path, metavar="DIR", help=model)
+    add_engine_options(parser, say)
     return parser

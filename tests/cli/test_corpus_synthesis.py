@@ -153,3 +153,13 @@ def test_stopped_again_and_again_it_pays_for_nothing_twice(tmp_path, number):
         assert main(command(recipe, tmp_path / "whole")) == 0
         assert len(stored(tmp_path / "whole")) == len(stored(out))
     assert documents(out) == documents(tmp_path / "whole")
+
+
+def test_a_model_folder_answers_instead_of_an_endpoint(tmp_path, small_model, capsys):
+    recipe = write_recipe(tmp_path, "http://localhost:1/v1", count=3)
+    assert main([*command(recipe, tmp_path / "out"), "--model", str(small_model), "model.max_tokens=8"]) == 0
+    answers = [json.loads(line)["answer"] for line in (tmp_path / "out/answers.jsonl").read_bytes().split(b"\n")[:-1]]
+    assert len(answers) == 13
+    assert all(0 < one["completion_tokens"] <= 8 and one["prompt_tokens"] > 8 for one in answers)
+    report = json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))
+    assert sum(task["candidates"] for task in report["sources"]) == 13

@@ -71,7 +71,7 @@ def test_good_ones_pass():
         ("봄이 되면 공원을 찾는 사람이 많아진다. " * 4, "repeats itself"),
         (SEED, "copies the seed"),
         (f"{SEED[:-10]} 밝혀 준다.", "copies the seed"),
-        ("제주도는 화산이 만든 섬으로, 귤 농사와 관광이 중요하며 겨울에도 따뜻하다고 알려져 있다.", "of something else"),
+        ("제주도는 화산이 만든 섬으로, 귤 농사와 관광이 중요하며 겨울에도 따뜻하다.", "of something else"),
         (GOOD.replace("320그루", "450그루"), "numbers that the seed has not"),
         (GOOD.replace("서울시는", "서울시의 김민수 씨는"), "names that the seed has not"),
         (GOOD.replace("자전거 길도", "Han River Trail도"), "names that the seed has not"),
@@ -88,7 +88,7 @@ def test_a_bad_text_is_dropped_with_its_reason(text, reason):
         ("본문에 따르면 한강 공원은 언제 붐비나요?", "봄마다 붐빕니다.", "leans on a text that is not there"),
         ("한강 공원에 새로 심은 나무는 몇 그루인가요?", "480그루를 심었습니다.", "numbers that the seed has not"),
         ("한강 공원의 쓰레기가 줄었다고 말한 사람은 누구인가요?", "이서준 씨입니다.", "names that the seed has not"),
-        ("쓰레기가 줄었다고 말한 사람은 누구인가요?", "공원 관리소의 이서준 씨가 말했다.", "names that the seed has not"),
+        ("쓰레기가 줄었다고 말한 사람은 누구인가요?", "관리소의 이서준 씨가 말했다.", "names that the seed has not"),
         ("한강 공원은 무엇을 고쳤나요?", "수영장과 매점 건물을 헐고 다시 지었습니다.", "answer is not in the seed"),
     ],
 )  # fmt: skip
