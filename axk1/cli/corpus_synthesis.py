@@ -101,8 +101,8 @@ def _closing(report: SynthesisReport, folder: Path, say: Words) -> str:
         lines += [
             say(
                 f"예산({limits.get(report.limit, report.limit)})을 다 써서 멈췄습니다."
-                f" 항목이 적어도 {left:,}개 남았습니다. budget을 늘려 같은 명령을 내리면 이어집니다.",
-                f"Stopped: the budget is used up ({report.limit}); at least {left:,} items are left."
+                f" 항목이 {left:,}개 남았습니다. budget을 늘려 같은 명령을 내리면 이어집니다.",
+                f"Stopped: the budget is used up ({report.limit}); {left:,} items are left."
                 " Raise the budget, and the same command goes on.",
             )
         ]

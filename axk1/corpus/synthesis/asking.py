@@ -18,6 +18,7 @@ class Asker:
         self._stop = stop
         self._changed = threading.Condition()
         self._under_way: set[str] = set()
+        self._over = ""  # the limit that was reached
 
     @property
     def spent(self) -> Amount:
@@ -47,11 +48,15 @@ class Asker:
         return answer
 
     def _set_aside(self, most: Amount) -> None:
-        """Requests under way may take less than was set aside for them: while there are any, their end is awaited."""
-        while limit := self._purse.lacking(most):
+        """Requests under way may take less than was set aside for them: while there are any, their end is awaited.
+
+        Where one was too much, smaller ones do not go out either: a budget's end is no choice of short prompts.
+        """
+        while not self._over and (limit := self._purse.lacking(most)):
             if not self._purse.aside.requests:
-                raise BudgetError(limit)
-            self._changed.wait()
-        if self._stop.is_set():
-            raise BudgetError("stopped")
+                self._over = limit
+            else:
+                self._changed.wait()
+        if self._over or self._stop.is_set():
+            raise BudgetError(self._over or "stopped")
         self._purse.set_aside(most)

@@ -82,7 +82,7 @@ def _shelve(
     limits: list[str] = []
 
     def documents() -> Iterator[Document]:
-        for number, outcome in enumerate(_until_hopeless(outcomes, config), start=1):
+        for number, outcome in enumerate(_while_answered(outcomes, config.most_failures), start=1):
             if outcome.limit:
                 limits.append(outcome.limit)
             yield from shelf.candidates(outcome)
@@ -95,17 +95,14 @@ def _shelve(
     return limits[0] if limits else ""
 
 
-def _until_hopeless(outcomes: Iterator[Outcome], config: SynthesisConfig) -> Iterator[Outcome]:
-    """Ends when so many items in a row could not be paid that none after them can have an answer on disk."""
-    unpaid = failed = 0
+def _while_answered(outcomes: Iterator[Outcome], most_failures: int) -> Iterator[Outcome]:
+    """CorpusError when so many items in a row had no answer."""
+    failed = 0
     for outcome in outcomes:
-        unpaid = unpaid + 1 if outcome.limit else 0
         failed = failed + 1 if outcome.failed else 0
-        if failed == config.most_failures:
+        if failed == most_failures:
             raise CorpusError(f"{failed} items in a row had no answer; the last: {outcome.made[-1].document.text}")
         yield outcome
-        if unpaid > 2 * _AHEAD * config.concurrency:
-            return
 
 
 def _voice(model: Model, complete: Complete | None, stop: threading.Event) -> Voice:
