@@ -1,19 +1,26 @@
-"""Phrases of models that do not belong into a document, as patterns."""
+"""Phrases of models that do not belong into a document, as patterns.
+
+Each was tried on text that people wrote: 물론, 네 가지, "파일을 제공할 수 없습니다" and an apology inside a story are
+no signs of a model, so the patterns ask for a place or for somebody who speaks of himself.
+"""
 
 import re
 
 __all__ = ["BLANKS", "LEANS", "REFUSES", "TO_ASKER"]
 
 REFUSES = re.compile(
-    r"(?:인공 ?지능|AI) ?(?:언어)? ?(?:모델|비서|어시스턴트)(?:로서|이기|이므로|이라|입니다|이에요|예요)|언어 ?모델로서"
-    r"|(?:죄송|미안)(?:합니다|하지만|해요|하게도)|(?:도와|도움을) ?드릴 수 (?:없|가 없)"
-    r"|(?:답변|대답)(?:을|해)? ?드릴 수 없|(?:제공|작성|답변|생성)할 수 없(?:습니다|어요|는 점)"
+    r"^\W*(?:정말 |대단히 )?(?:죄송|미안)(?:합니다|하지만|해요|하게도)"
+    r"|(?:AI|인공 ?지능|언어) ?(?:언어 ?)?(?:모델|비서|어시스턴트)(?:로서|이기 때문|이므로|이라서)"
+    r"|(?<![가-힣])(?:저는|나는|전|제가) [^.!?\n]{0,20}(?:AI|인공 ?지능|언어 ?모델)"
+    r"|(?<![가-힣])(?:저는|제가|요청하신|질문하신|해당 (?:요청|질문))[^.!?\n]{0,40}"
+    r"(?:제공|작성|답변|생성|대답)(?:할|해 드릴|을 드릴|드릴) 수(?:가)? 없"
+    r"|(?:도와|도움을) ?드릴 수(?:가)? 없|(?:답변|대답)(?:을|해)? ?드릴 수(?:가)? 없"
     r"|\b[Aa]s an AI\b|\bI(?:'m| am) sorry\b|\bI can(?:'t|not) (?:help|assist|provide)\b"
 )
-"""Apologies, and what a model says of itself."""
+"""An apology at the beginning, and what a model says of itself."""
 
 TO_ASKER = re.compile(
-    r"^\W*(?:네|예|물론(?:입니다|이죠|이에요)?|알겠습니다|좋습니다|당연하죠)[,.! ]"
+    r"^\W*(?:네|예|물론(?:입니다|이죠|이에요|이지요)?|알겠습니다|좋습니다|당연하죠)[,.!]"
     r"|^\W*(?:다음은|아래는|여기) [^\n]{0,60}(?:입니다|드립니다|있습니다|예요|이에요)[.:!]?\s*\n"
     r"|(?:더|다른|추가로) (?:궁금|필요|알고 싶|도움)[^\n]{0,30}(?:물어|말씀|알려|문의|질문)[^\n]{0,12}(?:주세요|십시오)"
     r"|(?:도움이 되(?:셨|었)|이해에 도움이 되)(?:기를|길|으면)"
@@ -23,7 +30,7 @@ TO_ASKER = re.compile(
 """What is said to the person who asked: yes, here is your text, ask again."""
 
 BLANKS = re.compile(
-    r"\{\{|\}\}|\[(?:이름|날짜|주제|내용|제목|회사|숫자|여기)[^\]\n]{0,12}\]|[○◯]{2,}|\((?:질문|답|응답|시키는 말)\)"
+    r"\[(?:이름|날짜|주제|내용|제목|회사|숫자|여기)[^\]\n]{0,12}\]|[○◯]{2,}|\((?:질문|답|응답|시키는 말)\)"
 )
 """Places that somebody was to fill in."""
 

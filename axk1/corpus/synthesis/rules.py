@@ -12,6 +12,7 @@ import numpy as np
 
 from axk1.corpus.dedup.shingles import letters, ngram_hashes
 from axk1.corpus.families.results import numbers
+from axk1.corpus.korean import native_modifier
 from axk1.corpus.korean_text.sentences import sentences
 from axk1.corpus.privacy.names import names
 from axk1.corpus.quality.language import languages
@@ -34,7 +35,7 @@ class Checks:
 
     min_characters: int = 30
     max_characters: int = 6000
-    least_korean: float = 0.7  # of the letters, in Korean lines
+    least_korean: float = 0.7  # of the letters outside code, in Korean lines
     most_foreign: float = 0.01  # of the letters: Chinese, Japanese and other scripts that the seed has not
     leak_letters: int = 12  # so many letters in a row of the instructions are a leak; 0 = not looked for
     most_copied: float = 0.6  # of the runs of 12 letters that stand in the seed; 1 = copies may pass
@@ -64,6 +65,7 @@ def shared(text: str, other: str, run: int) -> float:
 _LIST_NUMBER = re.compile(r"^\s*(?:[#*\- ]*)\(?\d{1,2}[.)](?=\s)", re.MULTILINE)
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9.+#_-]*[A-Za-z0-9+#]")
 _TITLED = re.compile(r"[「『《<‘“\"]([가-힣A-Za-z0-9 ]{2,30})[」』》>’”\"]")
+_ORIGINAL = re.compile(r"\([^()가-힣\n]{1,40}\)")  # 기부채납(寄附採納)
 _FOREIGN = (Kind.HAN, Kind.KANA, Kind.SCRIPT)
 _LETTERS = (*_FOREIGN, Kind.HANGUL, Kind.LATIN)
 
@@ -77,7 +79,7 @@ def is_of_fit_length(candidate: Candidate, _origin: Origin, checks: Checks) -> s
 
 def does_not_refuse(candidate: Candidate, origin: Origin, _checks: Checks) -> str:
     """ "refuses": apologies and what a model says of itself, unless the seed says it."""
-    found = REFUSES.search(candidate.text)
+    found = REFUSES.search(candidate.answer or candidate.text)
     return "refuses" if found and found[0] not in origin.seed else ""
 
 
@@ -103,10 +105,11 @@ def does_not_leak(candidate: Candidate, origin: Origin, checks: Checks) -> str:
 def is_korean(candidate: Candidate, origin: Origin, checks: Checks) -> str:
     """ "not Korean", "mixed with another script"."""
     found = languages(candidate.text)
-    if found.get("ko", 0) < checks.least_korean * max(1, sum(found.values())):
+    if found.get("ko", 0) < checks.least_korean * max(1, sum(found.values()) - found.get("code", 0)):
         return "not Korean"
     known = set(origin.seed)
-    units = units_of("".join(letter for letter in candidate.text if letter.isascii() or letter not in known))
+    text = _ORIGINAL.sub("", candidate.text)
+    units = units_of("".join(letter for letter in text if letter.isascii() or letter not in known))
     foreign = int(np.isin(kinds_of(units), _FOREIGN).sum())
     total = int(np.isin(kinds_of(units_of(candidate.text)), _LETTERS).sum())
     return "mixed with another script" if foreign > checks.most_foreign * total else ""
@@ -143,8 +146,15 @@ def makes_up_no_numbers(candidate: Candidate, origin: Origin, checks: Checks) ->
     """ "numbers that the seed has not"; those that number a list are none."""
     if not (checks.numbers and origin.seed):
         return ""
-    said = set(numbers(_LIST_NUMBER.sub("", candidate.text)))
-    return "numbers that the seed has not" if said - set(numbers(origin.seed)) else ""
+    new = set(numbers(_LIST_NUMBER.sub("", candidate.text))) - set(numbers(origin.seed))
+    return "numbers that the seed has not" if any(not _is_said(number, origin.seed) for number in new) else ""
+
+
+def _is_said(number: str, seed: str) -> bool:
+    """Whether the seed writes it as a word before its counter: 네 대, 여섯 번째."""
+    if not number.isdecimal() or not 0 < int(number) < 100:
+        return False
+    return re.search(rf"(?<![가-힣]){native_modifier(int(number))} ?(?=[가-힣])", seed) is not None
 
 
 def makes_up_no_names(candidate: Candidate, origin: Origin, checks: Checks) -> str:

@@ -108,11 +108,39 @@ def test_a_text_of_another_topic_or_register_is_dropped(text, reason):
 
 
 def test_what_the_seed_itself_says_is_no_fault():
-    apology = f"{SEED} 관리소는 불편을 드려 죄송합니다 하고 알렸다. [이름]을 적는 칸도 있다."
-    origin = replace(ORIGIN, seed=apology)
-    assert why(f"{GOOD} 관리소는 죄송합니다 하고 알렸다. [이름]을 적는 칸이 있다.", origin) == ""
+    origin = replace(ORIGIN, seed=f"{SEED} [이름]을 적는 칸도 있다.")
+    assert why(f"{GOOD} [이름]을 적는 칸이 있다.", origin) == ""
     hanja = replace(ORIGIN, seed=f"{SEED} 옛 이름은 漢江이다.")
     assert why(f"{GOOD} 漢江이라 적었다.", hanja) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "물론 그때는 아무도 그 일을 알지 못했고, 사람들은 저마다 하던 일을 계속했다.",
+        "네 가지 방법이 있다. 첫째는 물을 끓이는 것이고 둘째는 불을 줄이는 것이다.",
+        "예 하나를 들면, 소금을 넣은 물은 더 높은 온도에서 끓고 더 낮은 온도에서 언다.",
+        "이 서버는 로그인하지 않은 사용자에게 파일을 제공할 수 없습니다. 먼저 계정을 만드세요.",
+        "손님은 늦어서 죄송합니다 하고 자리에 앉았다. 주인은 괜찮다고 말하며 차를 내왔다.",
+        "GPT는 많은 글로 학습한 AI 언어 모델입니다. 다음에 올 낱말을 확률로 고릅니다.",
+        "국가는 땅을 기부채납(寄附採納)으로 받을 수 있다. 말날(牛日)에 장을 담그면 맛이 좋다고 했다.",
+    ],
+)
+def test_what_people_write_passes(text):
+    assert why(text, Origin(instructions=INSTRUCTIONS)) == ""
+
+
+def test_code_in_a_text_is_no_other_language():
+    code = "```python\nfor number in range(10):\n    print(number, number ** 2)\n```"
+    text = f"반복문은 같은 일을 여러 번 하게 한다.\n\n{code}\n\n위의 반복문은 열 번 돈다."
+    assert why(text, Origin(instructions=INSTRUCTIONS)) == ""
+    assert why(code, Origin(instructions=INSTRUCTIONS)) == "not Korean"
+
+
+def test_a_number_may_stand_in_the_seed_as_a_word():
+    seed = replace(ORIGIN, seed=f"{SEED} 새 의자는 스물네 개이고 여섯 번째 다리 밑에 있다.")
+    assert why(f"{GOOD} 의자 24개는 6번째 다리 밑에 놓였다.", seed) == ""
+    assert why(f"{GOOD} 의자 25개는 6번째 다리 밑에 놓였다.", seed) == "numbers that the seed has not"
 
 
 def test_numbers_of_a_list_are_none():
