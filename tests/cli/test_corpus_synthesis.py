@@ -111,8 +111,10 @@ def test_a_mistake_is_one_line(tmp_path, capsys, change, message):
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes/synthesis").glob("*.toml")), ids=lambda path: path.name)
-def test_a_shipped_recipe_can_be_read(path):
-    assert load(path, SynthesisConfig).tasks
+def test_a_shipped_recipe_can_be_read_and_wants_the_terms_of_the_model(path):
+    with pytest.raises(ValueError, match=r"missing key '(name|output_terms)'"):
+        load(path, SynthesisConfig)
+    assert load(path, SynthesisConfig, ["model.name=m", "model.output_terms=free"]).tasks
 
 
 def _start(recipe, out):

@@ -6,7 +6,7 @@ no signs of a model, so the patterns ask for a place or for somebody who speaks 
 
 import re
 
-__all__ = ["BLANKS", "LEANS", "REFUSES", "TO_ASKER"]
+__all__ = ["ASKS", "BLANKS", "LEANS", "REFUSES", "TO_ASKER"]
 
 REFUSES = re.compile(
     r"^\W*(?:정말 |대단히 )?(?:죄송|미안)(?:합니다|하지만|해요|하게도)"
@@ -33,6 +33,9 @@ BLANKS = re.compile(
     r"\[(?:이름|날짜|주제|내용|제목|회사|숫자|여기)[^\]\n]{0,12}\]|[○◯]{2,}|\((?:질문|답|응답|시키는 말)\)"
 )
 """Places that somebody was to fill in."""
+
+ASKS = re.compile(r"(?:\?|(?:[까요오죠]|시오|줘|줄래|해라|하라|이란|인지|인가|는가|은가|나|니|냐|지)[.!]?)[\s\"'”’)]*$")
+"""How a question ends, or the wish of somebody who wants something done."""
 
 LEANS = re.compile(
     r"(?<![가-힣])(?:이|위|해당|본|주어진|아래|다음) ?(?:의 )?(?:글|본문|지문|문서|문단|내용|텍스트|자료|문장)"

@@ -22,7 +22,7 @@ from axk1.corpus.quality.repetition import repetition_of
 from axk1.corpus.quality.signals import signals_of
 from axk1.corpus.quality.step import QualityConfig, reason_against
 from axk1.corpus.synthesis.candidate import Candidate, Origin
-from axk1.corpus.synthesis.phrases import BLANKS, LEANS, REFUSES, TO_ASKER
+from axk1.corpus.synthesis.phrases import ASKS, BLANKS, LEANS, REFUSES, TO_ASKER
 
 __all__ = ["COPY", "GIST", "RULES", "Checks", "reason_not_to_keep", "shared"]
 
@@ -118,7 +118,7 @@ def is_korean(candidate: Candidate, origin: Origin, checks: Checks) -> str:
 def is_prose(candidate: Candidate, _origin: Origin, checks: Checks) -> str:
     """ "repeats itself", and the reasons of the step `quality`."""
     said = [one for one in sentences(candidate.text) if len(one) >= 10]
-    if len(said) - len(set(said)) > max(1, len(said) // 10):
+    if len(said) - len(set(said)) > max(2, len(said) // 5):
         return "repeats itself"
     if not checks.quality:
         return ""
@@ -175,6 +175,13 @@ def stands_alone(candidate: Candidate, origin: Origin, _checks: Checks) -> str:
     return "leans on a text that is not there" if LEANS.search(candidate.question) else ""
 
 
+def asks_something(candidate: Candidate, origin: Origin, _checks: Checks) -> str:
+    """ "asks nothing": of a question or a wish that a model wrote and that does not end like one."""
+    if not candidate.question or not origin.seed:
+        return ""
+    return "" if ASKS.search(candidate.question) else "asks nothing"
+
+
 def keeps_to_the_topic(candidate: Candidate, origin: Origin, checks: Checks) -> str:
     """ "off the topic", "another register"."""
     topic = origin.topic
@@ -197,6 +204,7 @@ RULES: tuple[Rule, ...] = (
     is_korean,
     is_prose,
     is_no_copy,
+    asks_something,
     stands_alone,
     makes_up_no_numbers,
     makes_up_no_names,

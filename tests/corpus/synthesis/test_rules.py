@@ -51,6 +51,7 @@ def test_good_ones_pass():
     assert why(ON_TOPIC, Origin(instructions=INSTRUCTIONS, topic=TOPIC)) == ""
     assert pair("한강 공원에는 지난해 나무를 몇 그루 심었나요?", "320그루를 심었습니다.") == ""
     assert pair("쓰레기가 줄었다고 말한 사람은 누구인가요?", "공원 관리소의 박지훈 씨입니다.") == ""
+    assert pair("한강 공원이 올해 할 일을 알려 주세요.", "낡은 의자를 바꾸고 등불을 더 밝게 합니다.") == ""
 
 
 @pytest.mark.parametrize(
@@ -84,6 +85,7 @@ def test_a_bad_text_is_dropped_with_its_reason(text, reason):
 @pytest.mark.parametrize(
     ("question", "answer", "reason"),
     [
+        ("한강 공원에 지난해 새로 심은 나무", "320그루를 심었습니다.", "asks nothing"),
         ("이 글에서 서울시가 심은 나무는 몇 그루인가요?", "320그루입니다.", "leans on a text that is not there"),
         ("본문에 따르면 한강 공원은 언제 붐비나요?", "봄마다 붐빕니다.", "leans on a text that is not there"),
         ("한강 공원에 새로 심은 나무는 몇 그루인가요?", "480그루를 심었습니다.", "numbers that the seed has not"),
