@@ -24,7 +24,7 @@ from typing import Any
 
 from machine import record
 from tokenizer_texts import KINDS, domains, measured_texts, training_texts
-from tokenizer_trained import KIWI_MEGABYTES, KiwiTokenizer, Variant, kiwi, peers, trained
+from tokenizer_trained import KiwiTokenizer, Variant, kiwi, peers, trained
 
 from axk1.tokenizer.foreign import AnyTokenizer
 from axk1.tokenizer.measures import Cost, Cut, cost, cuts
@@ -56,7 +56,8 @@ def main() -> None:
     for tokenizer in contenders(options):
         rows.append(measured(tokenizer, texts, boundaries))
         print(line_of(rows[-1]), flush=True)
-    left_out(rows)
+    rows += [only_kinds(tokenizer, texts, kinds) for tokenizer, kinds in left_out(options)]
+    print_left_out(rows)
     if options.record:
         record("tokenizer", rows, [arg if not Path(arg).exists() else Path(arg).name for arg in sys.argv[1:]])
 
@@ -67,15 +68,27 @@ def contenders(options: argparse.Namespace) -> Iterator[Contender]:
     def wanted(name: str) -> bool:
         return not options.only or name in options.only
 
-    for variant in filter(lambda one: wanted(one.name), (*IN_DOMAIN, *LEFT_OUT)):
-        texts = partial(training_texts, options.text, variant.left_out, options.share)
-        yield from trained(variant, options.share, texts, options.out)
+    for variant in IN_DOMAIN:
+        if wanted(variant.name):
+            yield from made(variant, options)
     if wanted("kiwi"):
-        whole = sum(kind.megabytes for kind in KINDS if kind.domain == "korean")
-        yield from kiwi(
-            KIWI_SIZES, partial(training_texts, options.text, "", KIWI_MEGABYTES / whole, "korean"), options.out
-        )
+        share = options.kiwi_megabytes / sum(kind.megabytes for kind in KINDS if kind.domain == "korean")
+        yield from kiwi(KIWI_SIZES, partial(training_texts, options.text, "", share, "korean"), options.out)
     yield from (peer for peer in peers(options.peers) if wanted(peer.name))
+
+
+def left_out(options: argparse.Namespace) -> Iterator[tuple[AnyTokenizer, list[str]]]:
+    """Tokenizers that were trained without some kinds, with these kinds."""
+    of_domain = domains([kind.name for kind in KINDS])
+    for variant in LEFT_OUT:
+        if not options.only or variant.name in options.only:
+            kinds = of_domain.get(variant.left_out, [variant.left_out])
+            yield from ((tokenizer, kinds) for tokenizer in made(variant, options))
+
+
+def made(variant: Variant, options: argparse.Namespace) -> list[AnyTokenizer]:
+    texts = partial(training_texts, options.text, variant.left_out, options.share)
+    return trained(variant, options.share, texts, options.out)
 
 
 def measured(
@@ -97,6 +110,12 @@ def measured(
         "unchanged": lossless(list(found.values()), beyond_nfc=False),
         "kinds": {name: round(one.bytes_per_token, 3) for name, one in found.items()},
     }
+
+
+def only_kinds(tokenizer: AnyTokenizer, texts: Mapping[str, Sequence[str]], kinds: Sequence[str]) -> dict[str, Any]:
+    """Bytes per token of the kinds that it was trained without."""
+    found = {name: round(cost(tokenizer, texts[name])[0].bytes_per_token, 3) for name in kinds if name in texts}
+    return {"tokenizer": tokenizer.name, "entries": tokenizer.vocab_size, "left_out": True, "kinds": found}
 
 
 def some(texts: Sequence[str]) -> list[str]:
@@ -131,7 +150,7 @@ def line_of(row: Mapping[str, Any]) -> str:
     )
 
 
-def left_out(rows: Sequence[Mapping[str, Any]]) -> None:
+def print_left_out(rows: Sequence[Mapping[str, Any]]) -> None:
     """The second table, of the kinds and sizes that were measured."""
     by_name = {row["tokenizer"]: row for row in rows}
     of_domain = domains([kind.name for kind in KINDS])
@@ -155,6 +174,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("runs/tokenizers"), help="what is trained")
     parser.add_argument("--peers", type=Path, default=Path("runs/peers/tokenizers"), help="what tokenizers.sh fetched")
     parser.add_argument("--share", type=float, default=1.0, help="of the mix to train on")
+    parser.add_argument("--kiwi-megabytes", type=float, default=24, help="of Korean for Kiwi's trainer, 9 s each")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
     parser.add_argument("--record", action="store_true", help="append to benchmarks/results/tokenizer.jsonl")
     return parser.parse_args()

@@ -17,7 +17,6 @@ from axk1.tokenizer.pieces import Pieces
 from axk1.tokenizer.train import train
 
 LARGE = Pieces(newlines="joined", indentation="whole", opener="any")  # what large vocabularies are trained with
-KIWI_MEGABYTES = 8  # of Korean: its trainer analyses some 0.15 MB a second on a core
 
 
 @dataclass(frozen=True)
