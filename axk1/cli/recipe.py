@@ -11,7 +11,7 @@ from axk1.config import ConfigError, from_mapping, load, read
 from axk1.corpus.build import CorpusConfig
 from axk1.export.quantize_formats import PARTS, Formats, named_formats
 from axk1.posttrain.sft import SftConfig
-from axk1.tokenizer.pieces import Digits, Hangul, Indentation, Newlines, Pieces
+from axk1.tokenizer.pieces import Digits, Hangul, Indentation, Newlines, Opener, Pieces
 from axk1.train.architecture import require_fit
 from axk1.train.pretrain import PretrainConfig
 
@@ -22,7 +22,7 @@ __all__ = ["DataConfig", "EvalsConfig", "QuantizeConfig", "Recipe", "TokenizerCo
 class TokenizerConfig:
     """Trained on about `sample_bytes` of the training documents and as many of the conversations.
 
-    hangul, digits, newlines, indentation: what a token may span, as `axk1/tokenizer/pieces.py` explains.
+    hangul, digits, newlines, indentation, opener: what a token may span, as `axk1/tokenizer/pieces.py` explains.
     superwords_from: entries from this one on may span several words; 0 = none.
     """
 
@@ -32,6 +32,7 @@ class TokenizerConfig:
     digits: Digits = "single"
     newlines: Newlines = "apart"
     indentation: Indentation = "shared"
+    opener: Opener = "space"
     superwords_from: int = 0
 
     def __post_init__(self) -> None:
@@ -40,7 +41,7 @@ class TokenizerConfig:
     @property
     def pieces(self) -> Pieces:
         """How text is cut before merges. ValueError for a choice that is not known."""
-        return Pieces(self.hangul, self.digits, self.newlines, self.indentation)
+        return Pieces(self.hangul, self.digits, self.newlines, self.indentation, self.opener)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from axk1.cli.tokenizer_audit import tokenizer_audit
 from axk1.cli.tokenizer_graft import tokenizer_graft
+from axk1.cli.tokenizer_size import tokenizer_size
 from axk1.cli.words import Words
 from axk1.corpus.streams import decode
 from axk1.tokenizer.special import SPECIAL_TOKENS
@@ -22,6 +23,8 @@ def tokenizer(argv: list[str], say: Words) -> int:
         return tokenizer_audit(argv[1:], say)
     if argv[:1] == ["graft"]:
         return tokenizer_graft(argv[1:], say)
+    if argv[:1] == ["size"]:
+        return tokenizer_size(argv[1:], say)
     options = _parser(say).parse_args(argv)
     loaded = Tokenizer.load(options.folder)
     if options.text is None:
@@ -36,8 +39,10 @@ def _parser(say: Words) -> argparse.ArgumentParser:
         prog="axk1 tokenizer",
         description=say("토크나이저 살펴보기", "what a tokenizer makes of a text"),
         epilog=say(
-            "axk1 tokenizer audit -h: 여러 토크나이저 비교, axk1 tokenizer graft -h: 한국어 토큰 보태기",
-            "axk1 tokenizer audit -h: tokenizers side by side; axk1 tokenizer graft -h: add Korean tokens to a model",
+            "axk1 tokenizer audit -h: 여러 토크나이저 비교, axk1 tokenizer graft -h: 한국어 토큰 보태기, "
+            "axk1 tokenizer size -h: 알맞은 어휘 크기",
+            "axk1 tokenizer audit -h: tokenizers side by side; axk1 tokenizer graft -h: add Korean tokens to a model; "
+            "axk1 tokenizer size -h: how large a vocabulary",
         ),
     )
     add = parser.add_argument

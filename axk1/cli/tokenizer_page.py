@@ -17,9 +17,10 @@ h1 { font-size: 1.7rem; } h2 { font-size: 1.2rem; margin: 2rem 0 .3rem; }
 .table { overflow-x: auto; } table { border-collapse: collapse; } .note { color: #57606a; margin: .2rem 0 .6rem; }
 th, td { padding: .25rem .8rem; border-bottom: 1px solid #d0d7de; text-align: right;
   font-variant-numeric: tabular-nums; }
-th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2px solid #57606a; }
+th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2px solid #57606a; white-space: nowrap; }
 td { white-space: nowrap; }
-td:nth-child(7) { white-space: normal; overflow-wrap: anywhere; min-width: 16rem; }
+td:nth-child(7) { white-space: normal; overflow-wrap: anywhere; min-width: 16rem; text-align: left; }
+th:nth-child(7) { text-align: left; }
 .line { margin: .2rem 0; font-size: 1.05rem; } .line b { display: inline-block; min-width: 10rem; font-size: .85rem; }
 .line i { font-style: normal; white-space: pre-wrap; border-radius: 3px; padding: .1rem 0; margin-right: 1px; }
 .t0 { background: #cfe8ff; } .t1 { background: #ffe2b8; } .t2 { background: #d4f2cd; } .t3 { background: #f6d3ea; }

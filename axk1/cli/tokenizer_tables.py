@@ -121,7 +121,10 @@ def _entries(audits: Sequence[Audit], say: Words) -> AuditTable:
 def _speeds(audits: Sequence[Audit], say: Words) -> AuditTable:
     headings = (say("토크나이저", "tokenizer"), *(speed.encoder for speed in audits[0].speeds))
     rows = tuple((one.name, *(_speed(speed, say) for speed in one.speeds)) for one in audits)
-    note = say("초당 MB, 모든 코어, 세 번 중 가장 빠른 것", "MB a second on all cores, best of three")
+    note = say(
+        "초당 MB, 세 번 중 가장 빠른 것. 모든 코어를 쓰지만 kitoken은 하나만 씁니다",
+        "MB a second, best of three, on all cores; kitoken uses one",
+    )
     return AuditTable(say("인코딩 속도", "Encoding speed"), note, headings, rows)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from axk1.corpus.documents import Document
 from axk1.data.shards import ShardWriter, Summary
+from axk1.tokenizer.bulk import BulkEncoder
 from axk1.tokenizer.tokenizer import Tokenizer
 
 __all__ = ["tokenize"]
@@ -21,14 +22,15 @@ def tokenize(
 ) -> Summary:
     """Write the documents' ids as shards, in their order, streaming; returns what was written.
 
-    The library encodes a batch on all cores in its own threads, outside Python's lock, and that is nine tenths of the
-    work: processes of our own would only add copies. A special token's name inside a document is plain text. Raises
+    A batch is encoded on all cores in threads, outside Python's lock, and that is most of the work: processes of our
+    own would only add copies. A special token's name inside a document is plain text. Raises
     OSError, and what reading the documents raises; the folder appears only when it is whole.
     """
+    encode = BulkEncoder(tokenizer)
     with ShardWriter(folder, tokenizer.vocab_size) as writer:
         for batch in _batches(documents):
             texts = [document.text for document in batch]
-            for text, ids in zip(texts, tokenizer.encode_batch(texts, special_tokens=False), strict=True):
+            for text, ids in zip(texts, encode(texts), strict=True):
                 writer.add(ids, text_bytes=len(text.encode("utf-8")))
             if progress:
                 progress(writer.summary.documents, writer.summary.tokens)

@@ -9,7 +9,9 @@ The pattern, alternative by alternative:
    token as elsewhere. With `hangul="syllables"` every syllable is a piece, so that a name which training never saw is
    cut as all others are: what a small model needs to copy it (docs/rooms/tokenizer.md has the figures). With
    `"morphemes"` a run that ends in a known particle or ending (`endings.py`) is cut before it.
-3. `[ _]?\p{Latin}…`  The same for Latin. The underscore opens a part of a snake_case name ("set", "_light").
+3. `[ _]?\p{Latin}…`  The same for Latin. The underscore opens a part of a snake_case name ("set", "_light"). With
+   `opener="any"` whatever single character stands before the word does so: ".append", "(self", "\treturn" are a token
+   each, which is what program text is made of.
 4. ` ?\p{Han}…`, ` ?[\p{Hiragana}\p{Katakana}]…`  The same for Chinese characters and for kana (with the sound mark
    "ー", which Unicode gives to no script).
 5. ` ?[^\P{L}…]…`  Any other letters (Greek, Cyrillic, Thai …): a letter that is in none of the scripts above.
@@ -35,7 +37,7 @@ from typing import Literal, get_args
 
 from axk1.tokenizer.endings import ENDINGS
 
-__all__ = ["Digits", "Hangul", "Indentation", "Newlines", "Pieces"]
+__all__ = ["Digits", "Hangul", "Indentation", "Newlines", "Opener", "Pieces"]
 
 Hangul = Literal["words", "morphemes", "syllables"]
 """What a token of Hangul may span: a run of syllables, a stem or its ending, or one syllable; the space before it
@@ -43,6 +45,8 @@ belongs to it."""
 Digits = Literal["single", "threes"]
 Newlines = Literal["apart", "joined"]
 Indentation = Literal["shared", "whole"]
+Opener = Literal["space", "any"]
+"""What may begin a Latin word's piece: a space or underscore, or any character but a letter, a digit or a newline."""
 
 _KANA = r"\p{Hiragana}\p{Katakana}"
 _OTHER_LETTER = rf"[^\P{{L}}\p{{Hangul}}\p{{Latin}}\p{{Han}}{_KANA}]"
@@ -65,6 +69,7 @@ _PUNCTUATION: Mapping[Newlines, str] = {
     "apart": r" ?[^\s\p{L}\p{N}]+",
     "joined": r" ?[^\s\p{L}\p{N}]+[\r\n]*",
 }
+_OPENER: Mapping[Opener, str] = {"space": "[ _]?", "any": r"[^\r\n\p{L}\p{N}]?"}
 _INDENTATION: Mapping[Indentation, tuple[str, ...]] = {"shared": (), "whole": (r"(?<![^\r\n])[^\S\r\n]{2,}",)}
 
 
@@ -76,9 +81,12 @@ class Pieces:
     digits: Digits = "single"
     newlines: Newlines = "apart"
     indentation: Indentation = "shared"
+    opener: Opener = "space"
 
     def __post_init__(self) -> None:
-        known = {"hangul": Hangul, "digits": Digits, "newlines": Newlines, "indentation": Indentation}
+        known = {
+            "hangul": Hangul, "digits": Digits, "newlines": Newlines, "indentation": Indentation, "opener": Opener,
+        }  # fmt: skip
         for name, values in known.items():
             if getattr(self, name) not in get_args(values):
                 found, listed = getattr(self, name), ", ".join(get_args(values))
@@ -87,7 +95,7 @@ class Pieces:
     @property
     def pattern(self) -> str:
         """The regular expression whose matches are the pieces."""
-        return self._pattern(_HANGUL[self.hangul], rf"[ _]?{_LATIN_WORD}")
+        return self._pattern(_HANGUL[self.hangul], _OPENER[self.opener] + _LATIN_WORD)
 
     @property
     def loose_pattern(self) -> str:
@@ -96,7 +104,7 @@ class Pieces:
         Numbers, punctuation and newlines still end it.
         """
         hangul = rf" ?{_HANGUL_WORD}(?: {_HANGUL_WORD})*"
-        return self._pattern(hangul, rf"[ _]?{_LATIN_WORD}(?:[ _]{_LATIN_WORD})*")
+        return self._pattern(hangul, rf"{_OPENER[self.opener]}{_LATIN_WORD}(?:[ _]{_LATIN_WORD})*")
 
     def _pattern(self, hangul: str, latin: str) -> str:
         alternatives = (

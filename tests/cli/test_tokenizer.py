@@ -83,3 +83,13 @@ def test_graft_of_a_tokenizer_alone(folders: list[Path], tmp_path: Path, capsys:
     assert "2 of 2 texts unchanged" in printed
     assert (out / "tokenizer.json").exists()
     assert main([*command[:5], str(folders[0]), str(out), "--size", "20"]) == 2
+
+
+def test_size_by_the_law(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--lang", "ko", "tokenizer", "size", "k1", "nano", "--json"]) == 0
+    k1, nano = json.loads(capsys.readouterr().out)
+    assert (k1["name"], k1["vocab_size"], nano["vocab_size"]) == ("k1", 163840, 8192)
+    assert 100_000 < min(k1["active"]) < k1["vocab_size"] < min(k1["stored"])
+    assert min(nano["active"]) < 3_000 < min(nano["stored"]) < nano["vocab_size"]
+    assert main(["--lang", "ko", "tokenizer", "size", "mini"]) == 0
+    assert "32,768" in capsys.readouterr().out

@@ -10,16 +10,17 @@ from hypothesis import strategies as st
 from tokenizers import Regex, pre_tokenizers
 from transformers import AutoTokenizer
 
-from axk1.tokenizer.pieces import Digits, Hangul, Indentation, Newlines, Pieces
+from axk1.tokenizer.pieces import Digits, Hangul, Indentation, Newlines, Opener, Pieces
 from axk1.tokenizer.tokenizer import Tokenizer
 from axk1.tokenizer.train import train
 
 EVERY = [
-    Pieces(hangul, digits, newlines, indentation)
+    Pieces(hangul, digits, newlines, indentation, opener)
     for hangul in get_args(Hangul)
     for digits in get_args(Digits)
     for newlines in get_args(Newlines)
     for indentation in get_args(Indentation)
+    for opener in get_args(Opener)
 ]
 TEXTS = [
     "사람은 집에서 밥을 먹었습니다. 할 수 있는 일은 할 수 있을 때 합니다.\n그래서 사람이 집으로 갔습니다.\n",
@@ -66,6 +67,12 @@ def test_a_very_long_number_is_cut_to_its_end() -> None:
     parts = cut("7" * 100_001, Pieces(digits="threes").pattern)
     assert "".join(parts) == "7" * 100_001
     assert parts[-20:] == ["777"] * 20
+
+
+def test_one_character_of_any_kind_opens_a_latin_word() -> None:
+    text = "x.append(self)\n\tif ((a)), 한글(API)은 '꼭'"
+    expected = ["x", ".append", "(self", ")", "\n", "\tif", " ((", "a", ")),", " 한글", "(API", ")", "은", " '"]
+    assert cut(text, Pieces(opener="any").pattern) == [*expected, "꼭", "'"]
 
 
 def test_newlines_and_indentation() -> None:
