@@ -42,6 +42,8 @@ def test_a_trial_is_a_command_with_its_seed(trials, tmp_path):
         str(tmp_path / "a-4"),
         "--until",
         "pretrain",
+        "--text",
+        ".",
     ]
 
 

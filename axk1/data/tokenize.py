@@ -28,8 +28,9 @@ def tokenize(
     with ShardWriter(folder, tokenizer.vocab_size) as writer:
         for batch in _batches(documents):
             texts = [document.text for document in batch]
-            for text, ids in zip(texts, tokenizer.encode_batch(texts, special_tokens=False), strict=True):
-                writer.add(ids, text_bytes=len(text.encode("utf-8")))
+            encoded = tokenizer.encode_batch(texts, special_tokens=False)
+            for document, ids in zip(batch, encoded, strict=True):
+                writer.add(ids, text_bytes=len(document.text.encode("utf-8")), source=document.source)
             if progress:
                 progress(writer.summary.documents, writer.summary.tokens)
     return writer.summary

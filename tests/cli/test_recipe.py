@@ -26,8 +26,12 @@ TOKENIZER_TRIALS = [path for path in FOLDERS if path.name.startswith("tokenizer-
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_every_recipe_reads(folder: Path, tmp_path: Path) -> None:
-    for source in read(folder / "corpus.toml").get("sources", ()):
-        (tmp_path / source["path"]).touch()
+    named = list(read(folder / "corpus.toml").get("sources", ()))
+    if (folder / "data.toml").exists():
+        named += read(folder / "data.toml").get("validation", [])
+    for one in named:
+        (tmp_path / one["path"]).parent.mkdir(exist_ok=True)
+        (tmp_path / one["path"]).touch()
     recipe = load_recipe(folder, (), tmp_path)
     assert recipe.name == folder.name
     assert recipe.pretrain.training.steps > 0
