@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from axk1.cli.texts import placed
+from axk1.cli.texts import placed, placed_steps
 from axk1.config import ConfigError, from_mapping, load, read
 from axk1.corpus.build import CorpusConfig
 from axk1.corpus.source import Source
@@ -172,7 +172,11 @@ def load_recipe(folder: Path, overrides: Sequence[str] = (), text: Path = Path()
     _require_fit(recipe)
     return replace(
         recipe,
-        corpus=replace(recipe.corpus, sources=placed(recipe.corpus.sources, text)),
+        corpus=replace(
+            recipe.corpus,
+            sources=placed(recipe.corpus.sources, text),
+            steps=placed_steps(recipe.corpus.steps, text),
+        ),
         data=replace(recipe.data, validation=_held_out(recipe.data.validation, text)),
     )
 

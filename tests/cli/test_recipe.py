@@ -91,6 +91,14 @@ def test_sources_lie_in_the_text_folder(tmp_path: Path) -> None:
     assert [source.path for source in recipe.corpus.sources] == [str(tmp_path / "a.txt"), "hf:some/set"]
 
 
+def test_evaluation_sets_to_remove_lie_in_the_text_folder(tmp_path: Path) -> None:
+    change = 'corpus.steps=["nfc", { name = "decontaminate", files = [{ path = "e.jsonl", fields = ["text"] }] }]'
+    steps = load_recipe(TINY, [change], tmp_path).corpus.steps
+    assert steps[0] == "nfc"
+    assert not isinstance(steps[1], str)
+    assert steps[1]["files"] == [{"path": str(tmp_path / "e.jsonl"), "fields": ["text"]}]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -11,25 +11,7 @@ pytest.importorskip("torch")
 from axk1.cli import main
 
 TINY = Path(__file__).parent / "tiny"
-WORDS = [
-    "나무",
-    "바람",
-    "강",
-    "산",
-    "하늘",
-    "구름",
-    "비",
-    "눈",
-    "길",
-    "집",
-    "마을",
-    "사람",
-    "아이",
-    "노래",
-    "이야기",
-    "아침",
-    "저녁",
-]
+WORDS = ("나무", "바람", "강", "산", "하늘", "구름", "비", "눈", "길", "집", "마을", "사람", "노래", "아침", "저녁")
 
 
 def write(path: Path, documents: int, seed: int) -> None:
