@@ -101,10 +101,8 @@ def test_variants_share_the_files_that_they_name(trials, tmp_path, monkeypatch):
     planned = trials.trials_of(trials.load_grid(write(tmp_path / "g.toml", text)), tmp_path, [], Path("texts"))
     for _ in range(2):
         trials.prepare(planned)
-    assert [command[3:] for command in made] == [
-        ["run", "r", "pretrain.training.tokens=1", "--out", str(tmp_path / "data-x")]
-        + ["--until", "data", "--text", "texts"]
-    ]
+    where = ["--out", str(tmp_path / "data-x"), "--until", "data", "--text", "texts"]
+    assert [command[3:] for command in made] == [["run", "r", "pretrain.training.tokens=1", *where]]
     for name in ("a-3", "a-4", "b-3", "b-4"):
         assert trials.numbers(tmp_path / name) == {}
         assert json.loads((tmp_path / name / "data" / "done.json").read_text(encoding="utf-8")) == {"of": "data"}
