@@ -77,7 +77,7 @@ def test_the_table_is_of_finished_runs_alone(trials, tmp_path):
 
 def test_a_broken_run_is_told_and_stops_no_other(trials, tmp_path, capsys):
     grid = trials.load_grid(write(tmp_path / "g.toml", GRID))
-    trials.run(trials.trials_of(grid, tmp_path), 2, 60)
+    trials.run(trials.trials_of(grid, tmp_path), 2, 300)  # a busy machine is no failure
     told = capsys.readouterr().out
     assert "a-3: not finished" in told
     assert "a-4: not finished" in told
