@@ -13,6 +13,10 @@ The grid is a TOML file:
     recipe = "recipes/nano"
     overrides = ["pretrain.training.learning_rate=1e-2"]
 
+Variants with the same `data = "NAME"` are trained on the same files: OUT/data-NAME is a run up to the stage `data`, by
+the first variant of that name, and the folders of the others link to its stages. Their recipes should differ in how
+they train, no more.
+
 Each run is `axk1 run` into OUT/VARIANT-SEED, with a log beside it. OUT/trials.jsonl and OUT/trials.txt hold the means
 over seeds with a 95 % bootstrap interval.
 """
@@ -37,6 +41,7 @@ __all__ = ["Grid", "Variant", "interval", "load_grid", "main", "summarise"]
 
 _GRACE_SECONDS = 20  # to write a resume point in after the signal
 _DRAWS = 2000
+_PREPARED = ("corpus", "tokenizer", "data")  # the stages before training
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ class Variant:
     recipe: str
     overrides: tuple[str, ...] = ()
     sft: bool = True  # whether the recipe has a stage sft, which is given the seed too
+    data: str = ""  # what the prepared files are called that it shares with others
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ class Trial:
     until: str
     out: Path
     extra: tuple[str, ...] = field(default=())
+    text: Path = Path()
 
     @property
     def folder(self) -> Path:
@@ -82,7 +89,27 @@ class Trial:
         stages = ["pretrain", "sft"] if self.variant.sft else ["pretrain"]
         seeds = [f"{stage}.training.seed={self.seed}" for stage in stages]
         changes = [*self.variant.overrides, *seeds, *self.extra]
-        where = ["--out", str(self.folder), "--until", self.until]
+        return self._run(self.folder, self.until, *changes)
+
+    @property
+    def shared(self) -> Path:
+        """Where the stages lie that it shares."""
+        return self.out / f"data-{self.variant.data}"
+
+    @property
+    def preparing(self) -> list[str]:
+        """The command that makes them."""
+        return self._run(self.shared, "data", *self.variant.overrides, *self.extra)
+
+    def link(self) -> None:
+        """The shared stages into its own folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for stage in _PREPARED:
+            if not (self.folder / stage).exists():
+                (self.folder / stage).symlink_to((self.shared / stage).resolve())
+
+    def _run(self, folder: Path, until: str, *changes: str) -> list[str]:
+        where = ["--out", str(folder), "--until", until, "--text", str(self.text)]
         return [sys.executable, "-m", "axk1", "run", self.variant.recipe, *changes, *where]
 
 
@@ -100,16 +127,24 @@ def load_grid(path: Path) -> Grid:
 
 
 def _variant(path: Path, name: str, values: Mapping[str, Any]) -> Variant:
-    if "recipe" not in values or values.keys() - {"recipe", "overrides"}:
-        raise ValueError(f"{path}: variant {name} needs a recipe, and may have overrides; nothing else")
-    recipe = values["recipe"]
-    return Variant(recipe, tuple(values.get("overrides", ())), (Path(recipe) / "sft.toml").exists())
+    if "recipe" not in values or values.keys() - {"recipe", "overrides", "data"}:
+        raise ValueError(f"{path}: variant {name} needs a recipe, and may have overrides and data; nothing else")
+    recipe, overrides = values["recipe"], tuple(values.get("overrides", ()))
+    return Variant(recipe, overrides, (Path(recipe) / "sft.toml").exists(), values.get("data", ""))
 
 
-def trials_of(grid: Grid, out: Path, extra: Sequence[str] = ()) -> list[Trial]:
+def trials_of(grid: Grid, out: Path, extra: Sequence[str] = (), text: Path = Path()) -> list[Trial]:
     """Seed by seed, so that a run cut short has compared all variants."""
     pairs = [(name, one, seed) for seed in grid.seeds for name, one in grid.variants.items()]
-    return [Trial(name, seed, one, grid.until, out, tuple(extra)) for name, one, seed in pairs]
+    return [Trial(name, seed, one, grid.until, out, tuple(extra), text) for name, one, seed in pairs]
+
+
+def prepare(trials: Sequence[Trial]) -> None:
+    """Make the files that variants share, once. CalledProcessError if that fails."""
+    for trial in (one for one in trials if one.variant.data):
+        if not (trial.shared / "data" / "done.json").exists():
+            subprocess.run(trial.preparing, check=True)
+        trial.link()
 
 
 def run(trials: Sequence[Trial], workers: int, seconds: float) -> None:
@@ -195,9 +230,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=1e9)
     parser.add_argument("--out", type=Path, default=Path("runs/trials"))
+    parser.add_argument("--text", type=Path, default=Path(), help="the folder of the sources' texts")
     options = parser.parse_intermixed_args(argv)
     grid = load_grid(options.grid)
-    trials = trials_of(grid, options.out, options.changes)
+    trials = trials_of(grid, options.out, options.changes, options.text)
+    prepare(trials)
     run(trials, options.workers, options.seconds)
     records = summarise(grid, trials)
     lines = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in records)

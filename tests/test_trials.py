@@ -42,6 +42,8 @@ def test_a_trial_is_a_command_with_its_seed(trials, tmp_path):
         str(tmp_path / "a-4"),
         "--until",
         "pretrain",
+        "--text",
+        ".",
     ]
 
 
@@ -75,8 +77,34 @@ def test_the_table_is_of_finished_runs_alone(trials, tmp_path):
 
 def test_a_broken_run_is_told_and_stops_no_other(trials, tmp_path, capsys):
     grid = trials.load_grid(write(tmp_path / "g.toml", GRID))
-    trials.run(trials.trials_of(grid, tmp_path), 2, 60)
+    trials.run(trials.trials_of(grid, tmp_path), 2, 300)  # a busy machine is no failure
     told = capsys.readouterr().out
     assert "a-3: not finished" in told
     assert "a-4: not finished" in told
     assert "no such recipe" in (tmp_path / "a-3.log").read_text(encoding="utf-8")
+
+
+def test_variants_share_the_files_that_they_name(trials, tmp_path, monkeypatch):
+    """One run up to the data for each name, linked into every trial; what is there is not made again."""
+    made = []
+
+    def run(command, check):
+        assert check
+        made.append(command)
+        folder = Path(command[command.index("--out") + 1])
+        for stage in ("corpus", "tokenizer", "data"):
+            (folder / stage).mkdir(parents=True)
+            (folder / stage / "done.json").write_text(json.dumps({"of": stage}), encoding="utf-8")
+
+    monkeypatch.setattr(trials.subprocess, "run", run)
+    text = GRID + 'data = "x"\n[variants.b]\nrecipe = "r"\ndata = "x"\n[variants.c]\nrecipe = "r"\n'
+    planned = trials.trials_of(trials.load_grid(write(tmp_path / "g.toml", text)), tmp_path, [], Path("texts"))
+    for _ in range(2):
+        trials.prepare(planned)
+    where = ["--out", str(tmp_path / "data-x"), "--until", "data", "--text", "texts"]
+    assert [command[3:] for command in made] == [["run", "r", "pretrain.training.tokens=1", *where]]
+    for name in ("a-3", "a-4", "b-3", "b-4"):
+        assert trials.numbers(tmp_path / name) == {}
+        assert json.loads((tmp_path / name / "data" / "done.json").read_text(encoding="utf-8")) == {"of": "data"}
+        assert not (tmp_path / name / "run.json").exists()
+    assert not (tmp_path / "c-3").exists()

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from axk1.cli import screen
-from axk1.cli.texts import placed
+from axk1.cli.texts import placed, placed_steps
 from axk1.cli.words import Words
 from axk1.config import load
 from axk1.corpus.pipeline.pipeline import PhaseBegins, run_pipeline
@@ -28,7 +28,12 @@ def corpus_build(argv: list[str], say: Words) -> int:
     """Run the pipeline, here or on a cluster, and show what every step did."""
     options = _parser(say).parse_intermixed_args(argv)
     config = load(options.pipeline, PipelineConfig, options.changes)
-    config = replace(config, sources=placed(config.sources, options.text), tasks=options.tasks or config.tasks)
+    config = replace(
+        config,
+        sources=placed(config.sources, options.text),
+        steps=placed_steps(config.steps, options.text),
+        tasks=options.tasks or config.tasks,
+    )
     if options.executor != "local":
         _on_cluster(config, options.out, options.executor, options.workers, say)
         return 0

@@ -9,9 +9,10 @@ import torch
 from axk1.chat import template
 from axk1.cli.job import Job
 from axk1.cli.machine import operators
-from axk1.cli.prepare import VALIDATION
+from axk1.cli.prepare import held_out_shards
 from axk1.data.evaluation import Evaluation
 from axk1.data.shards import TokenShards
+from axk1.data.stages import MOST_EPOCHS, source_use
 from axk1.export.huggingface import save
 from axk1.posttrain.sft import sft
 from axk1.tokenizer.tokenizer import Tokenizer
@@ -29,9 +30,10 @@ def make_base(job: Job) -> Mapping[str, Any]:
     config = job.recipe.pretrain
     validate = _validation(job, config.training)
     made = operators(config.training.device, job.say, job.console)
+    use = _sources(job)
     trained = pretrain(config, job.folder("data") / "pretrain", job.run, job.screen, validate, made)
     _export(job, trained, "base", None)
-    return asdict(trained.summary)
+    return {**asdict(trained.summary), **({"sources": use} if use else {})}
 
 
 def make_chat_model(job: Job) -> Mapping[str, Any]:
@@ -45,10 +47,26 @@ def make_chat_model(job: Job) -> Mapping[str, Any]:
     return asdict(trained.summary)
 
 
+def _sources(job: Job) -> dict[str, Any]:
+    """How often each source is gone through, said before the training begins."""
+    config = job.recipe.pretrain
+    if not config.stages:
+        return {}
+    shards = TokenShards.open(job.folder("data") / "pretrain")
+    use = source_use(config.stages, config.training.steps * config.training.tokens_per_step, shards)
+    epochs = ", ".join(f"{name} {one.epochs:.2f}" for name, one in use.items())
+    job.tell(f"소스별 반복: {epochs}", f"epochs of each source: {epochs}")
+    if often := ", ".join(name for name, one in use.items() if one.epochs > MOST_EPOCHS):
+        job.tell(
+            f"주의: 같은 글을 {MOST_EPOCHS:g}번 넘게 되풀이합니다: {often}",
+            f"Warning: read more than {MOST_EPOCHS:g} times: {often}",
+        )
+    return {name: asdict(one) for name, one in use.items()}
+
+
 def _validation(job: Job, training: TrainingConfig) -> Validate:
-    shards = {measure: TokenShards.open(job.folder("data") / name) for name, measure in VALIDATION.items()}
     size = (training.seq_len, training.batch_size)
-    return validation({name: Evaluation(part, *size) for name, part in shards.items() if len(part)})
+    return validation({name: Evaluation(part, *size) for name, part in held_out_shards(job).items()})
 
 
 def _export(job: Job, trained: Trained, name: str, dtype: torch.dtype | None) -> None:

@@ -6,16 +6,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from axk1.cli.texts import placed
+from axk1.cli.texts import placed, placed_steps
 from axk1.config import ConfigError, from_mapping, load, read
 from axk1.corpus.build import CorpusConfig
+from axk1.corpus.source import Source
 from axk1.export.quantize_formats import PARTS, Formats, named_formats
 from axk1.posttrain.sft import SftConfig
 from axk1.tokenizer.pieces import Digits, Hangul, Indentation, Newlines, Opener, Pieces
 from axk1.train.architecture import require_fit
 from axk1.train.pretrain import PretrainConfig
 
-__all__ = ["DataConfig", "EvalsConfig", "QuantizeConfig", "Recipe", "TokenizerConfig", "load_recipe"]
+__all__ = ["DataConfig", "EvalsConfig", "HeldOut", "QuantizeConfig", "Recipe", "TokenizerConfig", "load_recipe"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class TokenizerConfig:
 
     hangul, digits, newlines, indentation, opener: what a token may span, as `axk1/tokenizer/pieces.py` explains.
     superwords_from: entries from this one on may span several words; 0 = none.
+    folder: take the tokenizer that lies there instead of training one; runs are then comparable by token too.
     """
 
     vocab_size: int
@@ -34,6 +36,7 @@ class TokenizerConfig:
     indentation: Indentation = "shared"
     opener: Opener = "space"
     superwords_from: int = 0
+    folder: Path | None = None
 
     def __post_init__(self) -> None:
         _ = self.pieces  # a wrong name is found before anything runs
@@ -45,14 +48,35 @@ class TokenizerConfig:
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """A file of held-out documents, measured under its name; several fields of a record are joined by line ends."""
+
+    path: str
+    name: str
+    fields: tuple[str, ...] = ("text",)
+
+    @property
+    def source(self) -> Source:
+        """How it is read."""
+        return Source(self.path, self.name, self.fields)
+
+
+@dataclass(frozen=True)
 class DataConfig:
-    """How exercises become conversations: this share of them shows its reasoning."""
+    """What becomes tokens. thinking_share: of the exercises that show their reasoning as conversations.
+
+    validation: held-out files of one's own, each a measure `<name>_bits_per_byte` of the training.
+    """
 
     thinking_share: float = 0.5
+    validation: tuple[HeldOut, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.thinking_share <= 1:
             raise ValueError(f"thinking_share must lie between 0 and 1, found {self.thinking_share}")
+        names = [one.name for one in self.validation]
+        if taken := [name for name in names if names.count(name) > 1 or name in ("", "real", "curriculum")]:
+            raise ValueError(f"validation: the name {taken[0]!r} is taken: give each file a name of its own")
 
 
 @dataclass(frozen=True)
@@ -147,14 +171,39 @@ def load_recipe(folder: Path, overrides: Sequence[str] = (), text: Path = Path()
             settings[stage] = from_mapping(read(None, changes[stage]), cls, stage)
     recipe = Recipe(folder.resolve().name, **settings)
     _require_fit(recipe)
-    return replace(recipe, corpus=replace(recipe.corpus, sources=placed(recipe.corpus.sources, text)))
+    return replace(
+        recipe,
+        corpus=replace(
+            recipe.corpus,
+            sources=placed(recipe.corpus.sources, text),
+            steps=placed_steps(recipe.corpus.steps, text),
+        ),
+        data=replace(recipe.data, validation=_held_out(recipe.data.validation, text)),
+    )
 
 
 def _require_fit(recipe: Recipe) -> None:
     """What would only be found out when the training begins."""
     config = recipe.pretrain.model.config()
+    _require_sources(recipe)
     for stage in (recipe.pretrain, recipe.sft or recipe.pretrain):
         require_fit(config, recipe.tokenizer.vocab_size, stage.training.seq_len)
+
+
+def _held_out(files: Sequence[HeldOut], text: Path) -> tuple[HeldOut, ...]:
+    there = placed([one.source for one in files], text)
+    return tuple(replace(one, path=source.path) for one, source in zip(files, there, strict=True))
+
+
+def _require_sources(recipe: Recipe) -> None:
+    """Stages draw from the sources of the corpus, and say themselves how often each is read."""
+    known = [one.label for one in recipe.corpus.sources] + ["curriculum"] * (recipe.corpus.curriculum.texts > 0)
+    for name in (name for stage in recipe.pretrain.stages for name in stage.shares):
+        if name not in known:
+            raise ConfigError(f"pretrain.stages: the corpus has no source {name!r} (known: {', '.join(known)})")
+    for source in recipe.corpus.sources:
+        if recipe.pretrain.stages and source.repeat > 1:
+            raise ConfigError(f"source {source.label}: repeat and pretrain.stages exclude each other; raise its weight")
 
 
 def _neighbours(folder: Path) -> str:

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from axk1.data.rows import PackedRows, Place, Row, Rows, StreamRows
 from axk1.data.shards import ShardError, TokenShards
+from axk1.data.stages import Stage, StagedRows
 
 __all__ = ["Batch", "Loader", "LoaderState", "Packing", "TooLong", "stacked"]
 
@@ -46,19 +47,24 @@ class Batch:
 
 @dataclass(frozen=True)
 class LoaderState:
-    """Where a loader stands; all JSON values. `position` and `offset` count within the epoch's order of documents."""
+    """Where a loader stands; all JSON values. `position` and `offset` count within the epoch's order of documents.
+
+    With stages, `position` is the number of the row, and `sources` the places in the streams of the sources.
+    """
 
     loader: str
     epoch: int
     position: int
     offset: int
+    sources: tuple[Place, ...] = ()
 
 
 class Loader:
     """Endless batches over the shards, epoch after epoch, each in a new order.
 
     The order of an epoch is a computed permutation (see Permutation), so neither it nor the tokens are held in memory.
-    `dropped` counts the samples that do not fit into a row and are left out by too_long="drop".
+    `dropped` counts the samples that do not fit into a row and are left out by too_long="drop". With `stages`, rows of
+    a stream are drawn from the sources stage by stage, over a run of `rows` rows.
     """
 
     def __init__(
@@ -72,20 +78,26 @@ class Loader:
         separator: int = 0,
         padding: int = 3,
         too_long: TooLong = "error",
+        stages: Sequence[Stage] = (),
+        rows: int = 0,
     ) -> None:
         if seq_len < 1 or batch_size < 1 or seed < 0:
             raise ValueError(f"seq_len {seq_len} and batch_size {batch_size} must be above 0, seed {seed} at least 0")
         shards.require_tokens()
         self.batch_size = batch_size
         self.dropped = 0
+        self._place = Place()
+        plan = ""
         if pack == "documents":
             self.dropped = _count_too_long(shards, seq_len, too_long)
             self._rows: Rows = PackedRows(shards, seq_len, seed, padding)
+        elif stages:
+            staged = StagedRows(shards, seq_len, seed, separator, stages, rows)
+            self._rows, self._place, plan = staged, staged.start, f", {rows} rows in stages {_told(stages)}"
         else:
             self._rows = StreamRows(shards, seq_len, seed, separator)
         size = f"{shards.summary.documents} documents of {shards.summary.tokens} tokens"
-        self._description = f"pack {pack}, seq_len {seq_len}, seed {seed}, {size}"
-        self._place = Place()
+        self._description = f"pack {pack}, seq_len {seq_len}, seed {seed}, {size}{plan}"
 
     def next(self) -> Batch:
         """The next batch."""
@@ -102,7 +114,8 @@ class Loader:
 
     def state(self) -> LoaderState:
         """What `restore` needs to go on with exactly the batches that would have followed."""
-        return LoaderState(self._description, self._place.epoch, self._place.position, self._place.offset)
+        place = self._place
+        return LoaderState(self._description, place.epoch, place.position, place.offset, place.sources)
 
     def restore(self, state: LoaderState) -> None:
         """Go to the state. ValueError if it is of other shards, another seed, row length or packing.
@@ -111,7 +124,11 @@ class Loader:
         """
         if state.loader != self._description:
             raise ValueError(f"the state to resume is of another loader: {state.loader}; this one: {self._description}")
-        self._place = Place(state.epoch, state.position, state.offset)
+        self._place = Place(state.epoch, state.position, state.offset, state.sources)
+
+
+def _told(stages: Sequence[Stage]) -> str:
+    return "; ".join(f"{one.share:g} of {dict(one.weights)}" for one in stages)
 
 
 def _count_too_long(shards: TokenShards, seq_len: int, too_long: TooLong) -> int:

@@ -28,12 +28,14 @@ Ids = npt.NDArray[np.int64]
 class Place:
     """A stream's is token `offset` of the document at `position` in the epoch's order; offset 0 is the separator.
 
-    Of packed rows it is row `offset` of the window of samples that begins at `position`.
+    Of packed rows it is row `offset` of the window of samples that begins at `position`. Of staged rows it is row
+    `position` of the run, with a place in the stream of every source.
     """
 
     epoch: int = 0
     position: int = 0
     offset: int = 0
+    sources: tuple["Place", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,15 +73,19 @@ class _Order:
 
 
 class StreamRows:
-    """The separator and a document, the separator and the next, cut into rows; epochs follow without a seam."""
+    """The separator and a document, the separator and the next, cut into rows; epochs follow without a seam.
 
-    def __init__(self, shards: TokenShards, seq_len: int, seed: int, separator: int) -> None:
+    `span`: of these documents only.
+    """
+
+    def __init__(self, shards: TokenShards, seq_len: int, seed: int, separator: int, span: range | None = None) -> None:
         self._shards, self._seq_len, self._separator = shards, seq_len, separator
-        self._order = _Order(len(shards), seed)
+        self._span = range(len(shards)) if span is None else span
+        self._order = _Order(len(self._span), seed)
 
     def document_at(self, epoch: int, position: int) -> int:
         """Which document comes at this position of the epoch."""
-        return self._order.at(epoch, position)
+        return self._span[self._order.at(epoch, position)]
 
     def row(self, place: Place) -> tuple[Row, Place]:
         """See Rows."""
@@ -91,7 +97,7 @@ class StreamRows:
     def _fill(self, tokens: Ids, place: Place) -> Place:
         filled = 0
         while filled < len(tokens):
-            index = self._order.at(place.epoch, place.position)
+            index = self.document_at(place.epoch, place.position)
             if place.offset == 0:
                 tokens[filled] = self._separator
                 filled, place = filled + 1, Place(place.epoch, place.position, 1)
@@ -103,7 +109,7 @@ class StreamRows:
         return place
 
     def _after(self, place: Place) -> Place:
-        if place.position + 1 < len(self._shards):
+        if place.position + 1 < len(self._span):
             return Place(place.epoch, place.position + 1)
         return Place(place.epoch + 1)
 

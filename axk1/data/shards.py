@@ -10,9 +10,10 @@ The writer holds no more than its buffers and the reader maps its files, so tens
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -48,6 +49,7 @@ class Summary:
     text_bytes: int
     loss_mask: bool
     version: int = 1
+    sources: Mapping[str, int] = field(default_factory=dict)  # documents of each, in the order of the shards
 
 
 class ShardWriter:
@@ -62,14 +64,23 @@ class ShardWriter:
         self._folder = self._stack.enter_context(whole_folder(folder))
         self._tokens, self._offsets, self._bytes = (self._open(name) for name in ("tokens", "offsets", "bytes"))
         self._loss = _BitWriter(self._open("loss")) if with_loss_mask else None
+        self._sources: dict[str, int] = {}
         self._offsets.write(np.uint64(0).tobytes())
 
     def add(
-        self, ids: Sequence[int] | Ids, loss_mask: Sequence[bool] | Mask | None = None, text_bytes: int = 0
+        self,
+        ids: Sequence[int] | Ids,
+        loss_mask: Sequence[bool] | Mask | None = None,
+        text_bytes: int = 0,
+        source: str = "",
     ) -> None:
-        """Append a document. ShardError for an id outside the vocabulary or a mask that does not fit; OSError."""
+        """Append a document; those of one source follow each other.
+
+        ShardError for an id outside the vocabulary, a mask that does not fit or a source that was left; OSError.
+        """
         row = np.asarray(ids, dtype=np.int64)
         self._check(row, loss_mask, text_bytes)
+        self._count(source)
         old = self.summary
         self.summary = Summary(
             old.vocab_size, old.tokens + len(row), old.documents + 1, old.text_bytes + text_bytes, old.loss_mask
@@ -79,6 +90,11 @@ class ShardWriter:
         self._bytes.write(np.uint32(text_bytes).tobytes())
         if self._loss:
             self._loss.write(np.asarray(loss_mask, dtype=np.bool_))
+
+    def _count(self, source: str) -> None:
+        if source in self._sources and source != next(reversed(self._sources)):
+            raise ShardError(f"document {self.summary.documents}: source {source!r} had ended before it")
+        self._sources[source] = self._sources.get(source, 0) + 1
 
     def _check(self, row: Ids, loss_mask: Sequence[bool] | Mask | None, text_bytes: int) -> None:
         where = f"document {self.summary.documents}"
@@ -99,6 +115,7 @@ class ShardWriter:
                 self._loss.finish()
             for file in self._open_files():
                 file.close()
+            self.summary = replace(self.summary, sources=self._sources if any(self._sources) else {})
             write_whole(self._folder / _SUMMARY, json.dumps(asdict(self.summary), indent=1) + "\n")
 
     def __enter__(self) -> Self:
@@ -153,6 +170,17 @@ class TokenShards:
     def vocab_size(self) -> int:
         """Every id is smaller."""
         return self.summary.vocab_size
+
+    @property
+    def sources(self) -> dict[str, range]:
+        """The documents of every source that the writer was told of."""
+        counts = self.summary.sources
+        ends = accumulate(counts.values())
+        return {name: range(end - counts[name], end) for name, end in zip(counts, ends, strict=True) if name}
+
+    def tokens_in(self, span: range) -> int:
+        """Tokens of these documents."""
+        return int(self._offsets[span.stop]) - int(self._offsets[span.start])
 
     def require_tokens(self) -> None:
         """ShardError when there is nothing to train on."""

@@ -30,8 +30,8 @@ def tokenize(
     with ShardWriter(folder, tokenizer.vocab_size) as writer:
         for batch in _batches(documents):
             texts = [document.text for document in batch]
-            for text, ids in zip(texts, encode(texts), strict=True):
-                writer.add(ids, text_bytes=len(text.encode("utf-8")))
+            for document, text, ids in zip(batch, texts, encode(texts), strict=True):
+                writer.add(ids, text_bytes=len(text.encode("utf-8")), source=document.source)
             if progress:
                 progress(writer.summary.documents, writer.summary.tokens)
     return writer.summary

@@ -8,6 +8,7 @@ import torch
 from axk1.config import to_mapping
 from axk1.data.loader import Loader
 from axk1.data.shards import TokenShards
+from axk1.data.stages import Stage
 from axk1.model.folder import load
 from axk1.model.operators import Operators
 from axk1.model.transformer import Transformer
@@ -24,11 +25,19 @@ __all__ = ["PretrainConfig", "pretrain"]
 
 @dataclass(frozen=True)
 class PretrainConfig:
-    """`start` is a checkpoint folder of the same architecture to go on from, instead of random weights."""
+    """`start` is a checkpoint folder of the same architecture to go on from, instead of random weights.
+
+    stages: which sources are read when, and how much of each; without them every document once an epoch, in one order.
+    """
 
     training: TrainingConfig
     model: ModelChoice = field(default_factory=ModelChoice)
     start: Path | None = None
+    stages: tuple[Stage, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.stages and abs(total := sum(stage.share for stage in self.stages) - 1) > 1e-6:
+            raise ValueError(f"the shares of the stages add up to {1 + total:g}, not to 1")
 
 
 def pretrain(
@@ -47,7 +56,14 @@ def pretrain(
     prepare_process(device_for(training.device), training.threads)
     shards = TokenShards.open(data_folder)
     require_fit(config.model.config(), shards.summary.vocab_size, training.seq_len)
-    loader = Loader(shards, training.seq_len, training.batch_size, training.seed, "stream")
+    loader = Loader(
+        shards,
+        training.seq_len,
+        training.batch_size,
+        training.seed,
+        stages=config.stages,
+        rows=training.steps * training.micro_batches * training.batch_size,
+    )
     torch.manual_seed(training.seed)
     model = _model(config, operators)
     return fit(model, loader, training, run.folder("pretrain"), "pretrain", screen, validate)

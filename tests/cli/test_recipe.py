@@ -26,8 +26,12 @@ TOKENIZER_TRIALS = [path for path in FOLDERS if path.name.startswith("tokenizer-
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_every_recipe_reads(folder: Path, tmp_path: Path) -> None:
-    for source in read(folder / "corpus.toml").get("sources", ()):
-        (tmp_path / source["path"]).touch()
+    named = list(read(folder / "corpus.toml").get("sources", ()))
+    if (folder / "data.toml").exists():
+        named += read(folder / "data.toml").get("validation", [])
+    for one in named:
+        (tmp_path / one["path"]).parent.mkdir(exist_ok=True)
+        (tmp_path / one["path"]).touch()
     recipe = load_recipe(folder, (), tmp_path)
     assert recipe.name == folder.name
     assert recipe.pretrain.training.steps > 0
@@ -85,6 +89,14 @@ def test_sources_lie_in_the_text_folder(tmp_path: Path) -> None:
     (tmp_path / "a.txt").touch()
     recipe = load_recipe(TINY, ['corpus.sources=[{path = "a.txt"}, {path = "hf:some/set"}]'], tmp_path)
     assert [source.path for source in recipe.corpus.sources] == [str(tmp_path / "a.txt"), "hf:some/set"]
+
+
+def test_evaluation_sets_to_remove_lie_in_the_text_folder(tmp_path: Path) -> None:
+    change = 'corpus.steps=["nfc", { name = "decontaminate", files = [{ path = "e.jsonl", fields = ["text"] }] }]'
+    steps = load_recipe(TINY, [change], tmp_path).corpus.steps
+    assert steps[0] == "nfc"
+    assert not isinstance(steps[1], str)
+    assert steps[1]["files"] == [{"path": str(tmp_path / "e.jsonl"), "fields": ["text"]}]
 
 
 @pytest.mark.parametrize(
