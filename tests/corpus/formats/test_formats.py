@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import re
 import struct
 import sys
 import zipfile
@@ -171,6 +172,44 @@ def test_charsets_by_page_by_server_and_by_guess(charset):
     assert decode_page(f"<meta charset={charset}>".encode() + page).endswith(text)
     assert decode_page(page, "no-such-charset") == text
     assert decode_page(page, "us-ascii") == text
+
+
+def _page(tmp_path: Path, body: str) -> str:
+    (tmp_path / "a.html").write_text(f"<html><body>{body}</body></html>", encoding="utf-8")
+    (document,) = _read(tmp_path / "a.html")
+    return document.text
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "<code>preseed/file</code>은 <code>file</code>로 줄여 쓸 수 있다.",
+        "<a href='a'>서울</a>과 <b>부산</b>의 <i>값</i>, “<i>작은</i>”\n<b>글</b>이 그것이다.",
+        "&ldquo;<b>중요</b>&rdquo;한 값은 <b>1</b>과 <b>2</b>다.",
+        "<kbd>가</kbd>를 누르고 <span class='quote'>“<span>나</span>”</span>를 고른다.",
+        '물음은 <code class="email">&lt;<a class="email" href="mailto:a@b.kr">a@b.kr</a>&gt;</code>로 보낸다.',
+    ],
+)
+def test_a_lone_character_between_tags_stays(sentence, tmp_path):
+    from html import unescape
+
+    expected = " ".join(unescape(re.sub("<[^>]*>", "", sentence)).split())
+    assert expected in " ".join(_page(tmp_path, f"<p>앞에 다른 문장이 하나 있다.</p><p>{sentence}</p>").split())
+
+
+def test_lists_of_text_stay_and_lists_of_links_go(tmp_path):
+    items = ["은행은 돈을 맡아 주는 곳이다.", "글", "우체국은 편지를 나르는 곳이다."]
+    lists = "".join(f"<{tag}>{''.join(f'<li>{item}</li>' for item in items)}</{tag}>" for tag in ("ul", "ol"))
+    links = "".join(f'<li><a href="/{number}">다른 글 {number}번</a></li>' for number in range(3))
+    found = _page(tmp_path, f"<p>본문이 여기 있다.</p>{lists}<ul>{links}</ul><dl>{links.replace('li>', 'dt>')}</dl>")
+    assert [line.strip() for line in found.split("\n") if line.strip()] == ["본문이 여기 있다.", *items, *items]
+
+
+def test_tables_that_lead_to_the_next_page_are_no_data(tmp_path):
+    row = '<tr><td><a href="a">앞</a></td><td>책</td></tr>'
+    head = f'<div class="navheader"><table><tr><th colspan="2">제3장</th></tr>{row}</table></div>'
+    found = _page(tmp_path, f"{head}<h1>제3장</h1><p>본문이 여기 있다.</p>")
+    assert found.split() == ["제3장", "본문이", "여기", "있다."]
 
 
 def test_a_page_that_says_euc_kr_may_hold_all_of_cp949_and_a_wrong_byte_costs_one_character():
