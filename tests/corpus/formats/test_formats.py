@@ -82,6 +82,32 @@ def test_text_beside_a_wider_table_keeps_the_edge_of_its_column(tmp_path):
     ]
 
 
+def test_spaces_at_the_ends_of_other_lines_say_nothing_about_korean_ones():
+    from axk1.corpus.formats.pdf_layout import Piece
+    from axk1.corpus.formats.pdf_lines import paragraphs
+
+    text = "이름은 승원이다. 마을에서 가장 부지런한 사람이라고 다들 말했다. 그래서 모두가 좋아했다."
+    words = text.split()
+    lines = [" ".join(words[number : number + 3]) for number in range(0, len(words), 3)]
+    prose = [Piece(line, 0, 500 - 15 * number, 200, 510 - 15 * number) for number, line in enumerate(lines)]
+    contents = [Piece(f"{number}.1 ", 0, 900 - 15 * number, 200, 910 - 15 * number) for number in range(8)]
+    assert paragraphs([contents, prose])[-1].endswith(text)
+
+
+def test_the_heads_of_short_chapters_go(tmp_path):
+    canvas = make.Canvas(str(tmp_path / "a.pdf"), pagesize=make.A4)
+    make.pdfmetrics.registerFont(make.UnicodeCIDFont(make.FONT))
+    for page in range(12):
+        canvas.setFont(make.FONT, 10)
+        canvas.drawString(60 + page % 2 * 200, 800, f"{page} 제{page // 3 + 1}장. {'가나다라'[page // 3]}의 역사")
+        canvas.drawString(60, 600, f"{page}쪽에 있는 본문이다.")
+        canvas.showPage()
+    canvas.save()
+    (document,) = _read(tmp_path / "a.pdf")
+    assert "역사" not in document.text
+    assert document.text.count("본문이다.") == 12
+
+
 @pytest.mark.parametrize("kind", ["html", "pdf", "docx", "pptx", "hwpx", "epub", "warc", "wiki"])
 def test_what_the_file_says_of_itself_is_metadata(kind, tmp_path):
     ending, write = make.WRITERS[kind]
