@@ -48,6 +48,7 @@ class Signals:
 
     characters: int  # without white space
     hangul: float  # share of the letters
+    letters: float  # per character, a syllable counting two
     digits: float  # share of the characters
     symbols: float
     urls: float
@@ -71,6 +72,7 @@ def signals_of(text: str) -> Signals:
     return Signals(
         characters=characters,
         hangul=_share(count[Kind.HANGUL] + count[Kind.JAMO], letters),
+        letters=_share(letters + count[Kind.HANGUL], characters),
         digits=_share(count[Kind.DIGIT], characters),
         symbols=_share(count[Kind.SYMBOL], characters),
         urls=_share(sum(map(len, _URL.findall(text))), characters) if "://" in text or "www." in text else 0.0,

@@ -56,6 +56,53 @@ def test_spoiled_texts_go_with_their_reason():
     assert reasons([(texts[0][:150] + "\n") * 9])[0] in {"repeated passages", "one phrase again and again"}
 
 
+THINGS = ["사과", "공책", "지우개", "모자", "우산", "접시", "의자", "화분", "양말", "책상"]
+SUMS = "{name} {a}개를 하나에 {b}원씩 주고 샀으니 모두 {a} * {b} = <<{a}*{b}={c}0>>{c}0원이다. "
+ENGLISH = (
+    "Then he bought {a} * 300 = <<{a}*300={a}00>>{a}00 {name} more, and {b} + {c} = {d} boxes of {name} for them. "
+)
+STEPS = "1. {name} 탭을 {verb}.\n1. {thing} 필드에 값을 {other}.\n"
+LOTS = "가람시 {name}동 {a}의 {c}번지, {b}의 {d}번지부터 {e}번지까지와 산{f}의 {g}번지는 {name}구에 편입한다. "
+COMMAND = "- {name} 환경 활성화:\n\n`tool activate {name} --stack {a}`\n\n- {name} 목록 표시:\n\n`tool list {name}`\n\n"
+ROWS = "|{name} 저장소 복제|예|아니요|예|\n|{name} 묶음 암호화|예|예|예|\n"
+
+
+def filled(form: str, count: int, **lists: list[str]) -> str:
+    """The form again and again, with things and numbers that change."""
+    rng, filled_in = random.Random(form), list[str]()
+    for number in range(count):
+        values = {
+            letter: rng.randint(low, 10 * low) for letter, low in zip("abcdefgh", (11, 40, 100) * 3, strict=False)
+        }
+        chosen = {key: one[number] for key, one in {"name": THINGS, **lists}.items()}
+        filled_in.append(form.format(n=number, **values, **chosen))
+    return "".join(filled_in)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        filled(SUMS, 8),
+        filled(ENGLISH, 8, name=["pens", "cups", "hats", "eggs", "keys", "maps", "pots", "bags"]),
+        filled(STEPS, 8, verb=["선택합니다"] * 8, thing=THINGS[::-1], other=["입력합니다", "고릅니다"] * 4),
+        filled(LOTS, 8),
+        "# tool\n\n> 가상 환경 관리 도구.\n\n" + filled(COMMAND, 6),
+        "# 두 판의 비교\n\n다음 표에서는 두 판이 각각 무엇을 할 수 있는지 비교합니다.\n\n" + filled(ROWS, 10),
+    ],
+    ids=["sums", "English sums", "steps", "lots", "commands", "table"],
+)
+def test_sums_steps_lots_commands_and_tables_are_no_spoiled_text(text):
+    assert reasons([text]) == [""]
+
+
+def test_what_only_looks_like_code_or_numbers_still_goes():
+    rng = random.Random(0)
+    words = [f"{rng.choice(PLACES)}{rng.choice(TRADES)}" for _ in range(80)]
+    assert reasons([" ".join(words[:40]) + " `추천` " + " ".join(words[40:])]) == ["no sentences"]
+    assert reasons([" ".join(f"임플란트 {word}" for word in words)]) == ["keyword stuffing"]
+    assert reasons(["합계 " + " ".join(str(rng.randint(1000, 99999)) for _ in range(60))]) == ["mostly digits"]
+
+
 def test_shuffled_words_score_below_ordered_ones():
     rng = random.Random(1)
     for text in prose(5):
