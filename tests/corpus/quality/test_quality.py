@@ -56,8 +56,8 @@ def test_spoiled_texts_go_with_their_reason():
     assert reasons([(texts[0][:150] + "\n") * 9])[0] in {"repeated passages", "one phrase again and again"}
 
 
-THINGS = ["사과", "공책", "지우개", "모자", "우산", "접시", "의자", "화분", "양말", "책상"]
-SUMS = "{name} {a}개를 하나에 {b}원씩 주고 샀으니 모두 {a} * {b} = <<{a}*{b}={c}0>>{c}0원이다. "
+THINGS = ["사탕", "공책", "수박", "연필", "우산", "화분", "양말", "책상", "빵", "물감"]
+SUMS = "민수는 하나에 {b}원인 {name}을 {a}개 샀다. 낸 돈은 {a}*{b}=<<{a}*{b}={c}0>>{c}0원이다. "
 ENGLISH = (
     "Then he bought {a} * 300 = <<{a}*300={a}00>>{a}00 {name} more, and {b} + {c} = {d} boxes of {name} for them. "
 )
