@@ -64,7 +64,7 @@ ENGLISH = (
 STEPS = "1. {name} 탭을 {verb}.\n1. {thing} 필드에 값을 {other}.\n"
 LOTS = "가람시 {name}동 {a}의 {c}번지, {b}의 {d}번지부터 {e}번지까지와 산{f}의 {g}번지는 {name}구에 편입한다. "
 COMMAND = "- {name} 환경 활성화:\n\n`tool activate {name} --stack {a}`\n\n- {name} 목록 표시:\n\n`tool list {name}`\n\n"
-ROWS = "|{name} 저장소 복제|예|아니요|예|\n|{name} 묶음 암호화|예|예|예|\n"
+ROWS = "|{name} 저장소를 복제한다|예|아니요|예|\n|{name} 묶음을 암호화한다|예|예|예|\n"
 
 
 def filled(form: str, count: int, **lists: list[str]) -> str:
