@@ -29,6 +29,8 @@ _HINT = re.compile(
 
 def without_boilerplate(text: str) -> str:
     """The text without those lines; headings of Markdown (#) stay, whatever they say."""
+    if _HINT.search(text) is None:
+        return text
     lines = text.split("\n")
     kept = [line for line in lines if not _is_boilerplate(line)]
     return text if len(kept) == len(lines) else "\n".join(kept)

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from axk1.corpus.documents import Document, Reject, Scope
 from axk1.corpus.quality.advertising import ad_phrases
+from axk1.corpus.quality.batches import in_batches
 from axk1.corpus.quality.boilerplate import without_boilerplate
 from axk1.corpus.quality.repetition import Repetition, repetition_of
 from axk1.corpus.quality.signals import Signals, signals_of
@@ -68,19 +69,23 @@ class Quality:
 
     def __call__(self, documents: Iterator[Document], reject: Reject) -> Iterator[Document]:
         """Drop with one reason each, the first that holds."""
-        for document in documents:
-            text = without_boilerplate(document.text) if self._config.boilerplate else document.text
-            signals, repetition = signals_of(text), repetition_of(text)
-            if reason := reason_against(text, signals, repetition, self._config):
-                reject(document, reason)
-                continue
-            kept = document if text == document.text else replace(document, text=text)
-            yield kept.noted(
-                quality_hangul=round(signals.hangul, 3),
-                quality_endings=round(signals.endings, 3),
-                quality_repeated=round(repetition.fives, 3),
-                quality_cut_off=_is_cut_off(text),
-            )
+        for batch in in_batches(documents):
+            texts = [self._own_text(document.text) for document in batch]
+            for document, text, signals in zip(batch, texts, signals_of(texts), strict=True):
+                repetition = repetition_of(text)
+                if reason := reason_against(text, signals, repetition, self._config):
+                    reject(document, reason)
+                    continue
+                kept = document if text is document.text else replace(document, text=text)
+                yield kept.noted(
+                    quality_hangul=round(signals.hangul, 3),
+                    quality_endings=round(signals.endings, 3),
+                    quality_repeated=round(repetition.fives, 3),
+                    quality_cut_off=_is_cut_off(text),
+                )
+
+    def _own_text(self, text: str) -> str:
+        return without_boilerplate(text) if self._config.boilerplate else text
 
 
 def reason_against(text: str, signals: Signals, repetition: Repetition, config: QualityConfig) -> str:

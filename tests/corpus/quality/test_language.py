@@ -25,7 +25,7 @@ def test_each_line_has_its_language():
 
 
 def test_letters_are_counted_by_the_language_of_their_line():
-    assert languages("가나다 ab\n这是不行的\n123") == {"ko": 5, "zh": 5}
+    assert languages(["가나다 ab\n这是不行的\n123", "", "ab\n"]) == [{"ko": 5, "zh": 5}, {}, {"en": 2}]
 
 
 def _run(text, **options):

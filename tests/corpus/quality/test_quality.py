@@ -3,11 +3,14 @@ import random
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from axk1.corpus.curriculum import exercises
 from axk1.corpus.documents import Document
 from axk1.corpus.narrative import narratives
 from axk1.corpus.quality.boilerplate import without_boilerplate
+from axk1.corpus.quality.language import languages
 from axk1.corpus.quality.order import order_of
 from axk1.corpus.quality.repetition import repetition_of
 from axk1.corpus.quality.signals import signals_of
@@ -108,7 +111,8 @@ def test_shuffled_words_score_below_ordered_ones():
     for text in prose(5):
         words = text.split()
         rng.shuffle(words)
-        assert signals_of(" ".join(words)).order < signals_of(text).order
+        spoiled, whole = signals_of([" ".join(words), text])
+        assert spoiled.order < whole.order
 
 
 def test_thresholds_are_options():
@@ -117,14 +121,24 @@ def test_thresholds_are_options():
 
 
 def test_signals_of_nothing():
-    signals = signals_of("")
+    (signals,) = signals_of([""])
     assert (signals.characters, signals.eojeols, signals.hangul, signals.order) == (0, 0, 0.0, 0.0)
     assert repetition_of("").fives == 0.0
-    assert order_of(np.zeros(1, np.uint16)) == 0.0
+    assert order_of(np.zeros(1, np.uint16), np.zeros(1, np.int64), 1).tolist() == [0.0]
+
+
+ANY_TEXT = st.text(st.sampled_from("가나다는을고.!? \n\t漢かa1|`ㅋé🙂\ufffd\ud800") | st.characters(), max_size=60)
+
+
+@settings(deadline=None)  # a slow machine is no failure
+@given(st.lists(ANY_TEXT, min_size=1, max_size=8))
+def test_a_text_is_judged_alike_alone_and_among_others(texts):
+    assert signals_of(texts) == [signals_of([text])[0] for text in texts]
+    assert languages(texts) == [languages([text])[0] for text in texts]
 
 
 def test_signals_count_eojeols():
-    signals = signals_of("나는 학교에 간다. API를 쓴다")
+    (signals,) = signals_of(["나는 학교에 간다. API를 쓴다"])
     assert (signals.eojeols, signals.endings, signals.sentence_ends) == (5, 1.0, 1)
     assert signals.eojeol_length == pytest.approx(10 / 5)
 
