@@ -42,7 +42,9 @@ def steps_of_the_recipe(*, bounded: bool) -> list[object]:
     return [{"name": one, "memory_bytes": MEMORY_BYTES} if bounded and one in BOUNDED else one for one in steps]
 
 
-def begun(folder: Path, out: Path, *, tasks: int = 4, workers: int = 1, bounded: bool = True) -> subprocess.Popen[bytes]:
+def begun(
+    folder: Path, out: Path, *, tasks: int = 4, workers: int = 1, bounded: bool = True
+) -> subprocess.Popen[bytes]:
     """The chain, in a process group of its own."""
     steps = json.dumps(steps_of_the_recipe(bounded=bounded))
     command = [sys.executable, "-c", BUILD, str(folder), str(out), str(tasks), str(workers), steps]
@@ -103,7 +105,10 @@ def main() -> None:
                 print(f"{folder}: {documents:,} documents, at most {megabytes:.0f} MB", flush=True)
             else:
                 whole, broken, moments = killed_and_resumed(folder, Path(name), options.kills)
-                print(f"{folder}: killed after {moments} s; {'the same' if whole == broken else 'OTHER'} bytes", flush=True)
+                print(
+                    f"{folder}: killed after {moments} s; {'the same' if whole == broken else 'OTHER'} bytes",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":
