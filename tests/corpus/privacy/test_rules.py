@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axk1.corpus.privacy.finding import Finding, settle
-from axk1.corpus.privacy.labelled import documents
 from axk1.corpus.privacy.rules import Rules
+from labelled_privacy import documents
 
 
 def found(text: str, **options: bool) -> list[tuple[str, str]]:
