@@ -19,7 +19,7 @@ import tomllib
 from pathlib import Path
 
 RECIPE = Path(__file__).parents[3] / "recipes/corpus/korean.toml"
-MEMORY_BYTES = 8_000_000  # of each step that remembers; above it, tables move to files
+MEMORY_BYTES = 2_000_000  # of each step that remembers; above it, tables move to files
 BOUNDED = ("exact_dedup", "near_dedup", "repeated_text")
 
 BUILD = """
