@@ -37,4 +37,6 @@ def without_boilerplate(text: str) -> str:
 
 
 def _is_boilerplate(line: str) -> bool:
+    if line.lstrip().startswith(("- ", "* ")):
+        return False  # an item of a list in the text: 이전, 다음, 목록 may be what is listed
     return len(line) <= _LONGEST and _HINT.search(line) is not None and _LINE.match(line) is not None

@@ -192,7 +192,10 @@ def _language(line: str, counts: Sequence[int]) -> Language:
         if 6 * kana >= han + kana:
             return "ja"
         return "zh" if han > hangul else "ko"
-    return "other" if 2 * script > latin else _latin(line, counts)
+    if 2 * script > latin:
+        return "other"
+    found = _latin(line, counts)
+    return "ko" if found == "other" and 20 * hangul >= latin else found  # Korean around long identifiers
 
 
 def _latin(line: str, counts: Sequence[int]) -> Language:

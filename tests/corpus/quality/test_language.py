@@ -20,6 +20,13 @@ LINES = {
 }
 
 
+def test_korean_around_long_names_is_korean():
+    names = "Contoso.Example.Runtime.Application.PipelineComponentCollection, Contoso.Example.Runtime.Package"
+    line = f"이 클래스를 쓰려면 {names} 및 {names} 도 있어야 한다"
+    assert line_languages(line) == ["ko"]
+    assert line_languages("Der schnelle braune Fuchs springt über den faulen Hund 이 Park") == ["other"]
+
+
 def test_each_line_has_its_language():
     assert dict(zip(LINES, line_languages("\n".join(LINES)), strict=True)) == LINES
 

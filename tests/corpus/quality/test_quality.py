@@ -172,6 +172,7 @@ def test_lines_of_the_page_go(line):
         "저작권은 저작자에게 있다.",
         "댓글을 읽고 웃었다.",
         "이전 버전에서는 달랐다.",
+        "- 다음",
     ],
 )
 def test_lines_of_the_text_stay(line):
