@@ -91,9 +91,9 @@ def documents_of(paths: list[Path], megabytes: float) -> list[Document]:
 
 def run(entries: list[StepEntry], documents: list[Document]) -> Callable[[], int]:
     """A function that takes the documents through the steps and gives how many bytes of text are kept."""
-    steps = make_steps(entries)
 
     def once() -> int:
+        steps = make_steps(entries)  # anew, for those that look for copies remember
         fresh: Iterator[Document] = (replace(one) for one in documents)
         return sum(utf8_length(one.text) for one in chained(steps, fresh, lambda _document, _step, _reason: None))
 
