@@ -17,6 +17,7 @@ import tempfile
 import time
 import tomllib
 from pathlib import Path
+from typing import Any
 
 RECIPE = Path(__file__).parents[3] / "recipes/corpus/korean.toml"
 MEMORY_BYTES = 2_000_000  # of each step that remembers; above it, tables move to files
@@ -38,8 +39,9 @@ if __name__ == "__main__":
 
 def steps_of_the_recipe(*, bounded: bool) -> list[object]:
     """Its steps; `bounded`: those that remember get MEMORY_BYTES each."""
-    steps: list[object] = tomllib.loads(RECIPE.read_text("utf-8"))["steps"]
-    return [{"name": one, "memory_bytes": MEMORY_BYTES} if bounded and one in BOUNDED else one for one in steps]
+    steps: list[Any] = tomllib.loads(RECIPE.read_text("utf-8"))["steps"]
+    named = [{"name": one} if isinstance(one, str) else one for one in steps]
+    return [{**one, "memory_bytes": MEMORY_BYTES} if bounded and one["name"] in BOUNDED else one for one in named]
 
 
 def begun(
