@@ -14,13 +14,16 @@ from axk1.corpus.quality.language import Language, languages, line_languages
 __all__ = ["LanguageConfig", "LanguageStep"]
 
 
+_SYLLABLE = 3  # Latin letters; else of a pair of sentences the Korean one would be the lesser half
+
+
 @dataclass(frozen=True)
 class LanguageConfig:
     """Which languages stay."""
 
     keep: tuple[str, ...] = ("ko", "en", "code")
     lines: Literal["keep", "drop"] = "keep"  # drop: lines of other languages go, the rest of the document stays
-    least_share: float = 0.5  # of the letters, in lines of languages that are kept
+    least_share: float = 0.5  # of the letters, in lines of languages that are kept; one of Korean counts as three
 
     def __post_init__(self) -> None:
         if unknown := set(self.keep) - set(get_args(Language)):
@@ -46,7 +49,9 @@ class LanguageStep:
             for original, document, letters in zip(batch, judged, counted, strict=True):
                 main = max(letters, key=letters.__getitem__, default="none")
                 total = sum(letters.values())
-                if total and sum(letters.get(one, 0) for one in self._kept) < self._config.least_share * total:
+                weights = {one: count * (_SYLLABLE if one == "ko" else 1) for one, count in letters.items()}
+                kept = sum(weights.get(one, 0) for one in self._kept)
+                if total and kept < self._config.least_share * sum(weights.values()):
                     reject(original, f"mostly in another language ({main})")
                     continue
                 korean = round(letters.get("ko", 0) / total, 3) if total else 0.0

@@ -47,6 +47,13 @@ def test_a_document_in_another_language_goes():
     assert _run("The cat is on the mat and it is happy.", keep=("ko",))[1] == ["mostly in another language (en)"]
 
 
+def test_the_korean_half_of_a_pair_saves_it():
+    english = "File mode: file type and file mode bits, permissions, owner, group."
+    assert _run(english)[1] == ["mostly in another language (other)"]
+    (kept,), _ = _run(f"{english}\n파일 모드: 파일 유형과 파일 모드 비트, 권한, 소유자, 그룹.")
+    assert kept.metadata["korean_share"] == 0.297
+
+
 def test_lines_in_another_language_go():
     (kept,), _ = _run("한국어 문장이다.\n\n这个命令用于显示文件的内容。\n또 한국어다.", lines="drop")
     assert kept.text == "한국어 문장이다.\n\n또 한국어다."
