@@ -9,6 +9,8 @@ UTF-8 text per core, best and median of the rounds, how much each keeps, and the
 Chains, each the comparable set of what is there:
 
     ours         text form, then those of our language and quality filters that are installed (`OURS`)
+    ours, with privacy and the search for copies    all steps of recipes/corpus/korean.toml; datatrove's example looks
+                 for copies in pipelines of their own, which are not measured here (see benchmarks/dedup.py)
     datatrove    Gopher repetition, Gopher quality, C4 quality and FineWeb quality (`FILTERS`) as its example sets them,
                  with its own word tokenizer: Kiwi for Korean (the model that Kiwi's package now holds), spaCy for
                  --language en. English stop words, and words of three letters on average, are not asked of Korean
@@ -43,6 +45,7 @@ from axk1.corpus.source import Source
 from axk1.corpus.steps import StepEntry, chained, make_steps
 
 OURS: tuple[str, ...] = ("newlines", "nfc", "korean_text", "drop_empty", "language", "quality")
+RECIPE = ("newlines", "nfc", "privacy", *OURS[2:], "exact_dedup", "near_dedup", "repeated_text")
 FILTERS = ("GopherRepetitionFilter", "GopherQualityFilter", "C4QualityFilter", "FineWebQualityFilter")
 OPTIONS: Mapping[str, Mapping[str, Any]] = {"C4QualityFilter": {"filter_no_terminal_punct": False}}  # as in its example
 KOREAN = {"min_stop_words": None, "min_avg_word_length": 1}
@@ -67,6 +70,7 @@ def chains(language: str) -> dict[str, list[StepEntry]]:
     known, quality = registry.names("corpus_step"), KOREAN if language == "ko" else {}
     return {
         "ours": [name for name in OURS if name in known],
+        "ours, with privacy and the search for copies": list(RECIPE),
         "datatrove": datatrove_steps(KiwiTokenizer("cong") if language == "ko" else "eng", quality),
         "datatrove, words by spaces": datatrove_steps(WhitespaceTokenizer(), quality),
     }
@@ -87,9 +91,9 @@ def documents_of(paths: list[Path], megabytes: float) -> list[Document]:
 
 def run(entries: list[StepEntry], documents: list[Document]) -> Callable[[], int]:
     """A function that takes the documents through the steps and gives how many bytes of text are kept."""
-    steps = make_steps(entries)
 
     def once() -> int:
+        steps = make_steps(entries)  # anew, for those that look for copies remember
         fresh: Iterator[Document] = (replace(one) for one in documents)
         return sum(utf8_length(one.text) for one in chained(steps, fresh, lambda _document, _step, _reason: None))
 

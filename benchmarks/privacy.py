@@ -1,6 +1,6 @@
 """Precision and recall of the privacy rules beside Presidio and korean-pii, and their speed on clean text.
 
-    python benchmarks/privacy.py [FILE.jsonl.zst …]      # files: text to measure the speed on
+    PYTHONPATH=tests python benchmarks/privacy.py [FILE.jsonl.zst …]      # files: text to measure the speed on
 
 A label is found when a finding of its kind covers nine tenths of it; a finding is right when it overlaps a label of its
 kind. Peers are asked for the kinds they have.
@@ -18,9 +18,9 @@ from privacy_passages import passages
 
 from axk1.corpus.documents import read_documents
 from axk1.corpus.privacy.finding import Finding, settle
-from axk1.corpus.privacy.labelled import Labelled, documents
 from axk1.corpus.privacy.presidio import Presidio
 from axk1.corpus.privacy.rules import Rules
+from labelled_privacy import Labelled, documents
 
 KOREAN_PII = {
     "rrn": "rrn", "phone": "phone", "card": "card", "email": "email", "account": "account", "passport": "passport",

@@ -1,6 +1,6 @@
 """300 passages as they stand in forms, chats, notices, rulings and logs, with their personal data labelled.
 
-Written apart from the templates of `axk1.corpus.privacy.labelled`, and never used to tune the rules.
+Written apart from the templates of `tests/labelled_privacy.py`, and never used to tune the rules.
 """
 
 import itertools
@@ -8,7 +8,7 @@ import random
 from pathlib import Path
 
 from axk1.corpus.narrative import narratives
-from axk1.corpus.privacy.labelled import Labelled, filled
+from labelled_privacy import Labelled, filled
 
 TEMPLATES = Path(__file__).with_suffix(".txt").read_text(encoding="utf-8").strip().split("\n---\n")
 

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
@@ -40,7 +40,7 @@ class Document:
 
     def noted(self, **found: Fact) -> "Document":
         """The same text, with more known about it."""
-        return replace(self, metadata={**self.metadata, **found})
+        return Document(self.text, self.id, self.source, {**self.metadata, **found})
 
     def to_json(self) -> dict[str, Any]:
         """The fields as a JSON object; without metadata when there is none."""

@@ -98,9 +98,7 @@ def _text(row: Row, source: Source, place: str) -> str:
 
 
 def _field(row: Row, name: str, place: str) -> str:
-    if name not in row:
-        raise CorpusError(f"{place}: no field {name!r} (the record has: {', '.join(sorted(row)) or 'none'})")
-    text = row[name]
+    text = row[name] if name in row else _inside(row, name, place)
     if not isinstance(text, str):
         raise CorpusError(f"{place}: field {name!r} is no text but {type(text).__name__}")
     try:
@@ -108,6 +106,19 @@ def _field(row: Row, name: str, place: str) -> str:
     except UnicodeEncodeError as error:  # JSON may escape half a surrogate pair
         raise CorpusError(f"{place}: field {name!r} holds half a surrogate pair at character {error.start}") from error
     return text
+
+
+def _inside(row: Row, name: str, place: str) -> Any:
+    """What stands inside a field: "answers.0.text" is a key, a place in a list (from 0), and a key."""
+    found: Any = row
+    for key in name.split("."):
+        if isinstance(found, Mapping) and key in found:
+            found = found[key]
+        elif isinstance(found, list) and key.isdecimal() and int(key) < len(found):
+            found = found[int(key)]
+        else:
+            raise CorpusError(f"{place}: no field {name!r} (the record has: {', '.join(sorted(row)) or 'none'})")
+    return found
 
 
 def _same(row: Row) -> Row:
@@ -142,11 +153,15 @@ def _text_row(parts: list[str], source: Source) -> Row:
     return {source.fields[0]: "\n".join(parts).strip("\r\n")}
 
 
+def _column(name: str, known: list[str]) -> str:
+    return name if name in known else name.partition(".")[0]
+
+
 def _parquet_records(path: Path, source: Source) -> Records:
     """In batches of rows from buffered pages: neither a row group nor a column is in memory as a whole."""
     try:
         with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
-            needed = [*source.fields, *source.only]
+            needed = [_column(name, file.schema_arrow.names) for name in (*source.fields, *source.only)]
             if missing := [name for name in needed if name not in file.schema_arrow.names]:
                 raise CorpusError(f"{path}: no column {missing[0]!r} (known: {', '.join(file.schema_arrow.names)})")
             number, columns = 1, {*needed, *source.metadata.values()} & set(file.schema_arrow.names)

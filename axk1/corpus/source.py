@@ -26,7 +26,9 @@ class Source:
 
     path: str
     name: str = ""  # in ids and reports; "" = the path's last part without its ending
-    fields: tuple[str, ...] = ("text",)  # of a JSON object or a table row; several are joined: ("q", "a")
+    fields: tuple[str, ...] = (
+        "text",
+    )  # of a JSON object or a table row; several are joined: ("q", "a"); "turns.0.text" looks inside
     joined_by: str = "\n"
     only: Mapping[str, str] = field(default_factory=dict)  # take records with this value in this field: {mt = "HT"}
     metadata: Mapping[str, str] = field(default_factory=dict)  # carried along, by field: {license = "spdx"}

@@ -50,6 +50,17 @@ def test_several_fields_are_joined_and_records_chosen(tmp_path):
     assert found == [Document("뭐 해? → 쉬어.", "a.jsonl:1", "qa")]
 
 
+def test_a_field_may_lie_inside_another(tmp_path):
+    rows = [{"turns": [{"text": "가"}, {"text": "나"}], "a.b": "다"}, {"turns": [{"text": "라"}], "a.b": "마"}]
+    (tmp_path / "a.jsonl").write_bytes(_jsonl(rows))
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    for name in ("a.jsonl", "a.parquet"):
+        found = _read(tmp_path / name, fields=("turns.0.text", "a.b"))
+        assert [document.text for document in found] == ["가\n다", "라\n마"]
+        with pytest.raises(CorpusError, match=r"no field 'turns\.1\.text'"):
+            _read(tmp_path / name, fields=("turns.1.text",))
+
+
 @pytest.mark.parametrize(
     ("unit", "expected"),
     [

@@ -36,11 +36,13 @@ class RepeatedTextSettings:
     """min_letters: the shortest passage that is cut, white space and punctuation not counted; 80 are about 50 tokens.
 
     boundary: whether whole sentences and lines of it go, or whole words, after which a broken sentence may be left.
+    leave: sources that pass as they are, and are not remembered: of a pair of sentences, half would be cut.
     memory_bytes: what the table of samples may take in memory before it moves to a temporary file.
     """
 
     min_letters: int = 80
     boundary: Literal["sentence", "word"] = "sentence"
+    leave: tuple[str, ...] = ()
     memory_bytes: int = 4 << 30
 
     def __post_init__(self) -> None:
@@ -63,6 +65,7 @@ class RepeatedText:
 
     def __init__(self, settings: RepeatedTextSettings = RepeatedTextSettings()) -> None:
         self._least = settings.min_letters
+        self._leave = frozenset(settings.leave)
         self._shrunk = shrunk_to_sentences if settings.boundary == "sentence" else shrunk
         self._texts = _Texts()
         self._samples = _Samples(settings.memory_bytes)
@@ -72,6 +75,9 @@ class RepeatedText:
     def __call__(self, documents: Iterator[Document], reject: Reject) -> Iterator[Document]:
         """Drops with the reason "nothing but repeated text"."""
         for document in documents:
+            if document.source in self._leave:
+                yield document
+                continue
             spelled = letters(document.text)
             samples = self._sampled(spelled.codes)
             spans = self._repeated(document.text, spelled, samples)

@@ -18,6 +18,9 @@ __all__ = ["main_text", "plain", "read"]
 _UNSEEN = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)([^<>]*)")
 _NO_TEXT = re.compile("[\\x01-\\x08\\x0e-\\x1f\ufffd]")
+# The library takes a text of one character for an icon. Between tags it is a particle: <code>ls</code>는 <b>…
+_LONE = re.compile(r">(\s*(?:[^\s<>&|·•»›¶\ue000-\uf8ff]|&(?!nbsp|middot|bull|raquo|para|#)\w+;))(?=\s*<)")
+_MARK = "\ufdd0"  # stands behind such a character meanwhile; Unicode promises that it is none itself
 # Elements without content, and those that the next of their kind closes: pages that leave them open do not nest.
 _FLAT = re.compile(
     r"(area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr|p|li|dt|dd|tr|td|th|option|tbody|thead)"
@@ -27,7 +30,8 @@ _SKIPPED = [
     ".comment", ".comments", "#comments", ".comment-list", ".comment_area", ".cmt", ".cmt_area", ".reply",
     ".reply_area", ".u_cbox",
     ".ad", ".ads", ".adsbygoogle", ".advertisement", ".banner", ".sns", ".sns_share", ".share",
-    ".related", ".breadcrumb", ".copyright", "nav", "footer", "aside", "iframe",
+    ".related", ".breadcrumb", ".copyright", ".navheader", ".navfooter", ".toc", ".pagination",
+    "nav", "footer", "aside", "iframe",
 ]  # fmt: skip
 _META = {
     "title": ('meta[property="og:title"]',),
@@ -37,8 +41,11 @@ _META = {
     "license": ('meta[name="license"]', 'meta[name="dc.rights"]'),
 }
 _LINKS = {"url": 'link[rel="canonical"]', "license": '[rel="license"]'}
-_SMALL_BLOCKS = "ul:not(:has(ul)), ol:not(:has(ol)), div:not(:has(div, p, ul, ol, table, pre, h1, h2, h3))"
+_SMALL_BLOCKS = (
+    "ul:not(:has(ul)), ol:not(:has(ol)), dl:not(:has(dl)), div:not(:has(div, p, ul, ol, table, pre, h1, h2, h3))"
+)
 _LINKED_SHARE = 0.8
+_OWN_TEXT = 0.5  # share of links below which a list is text
 _CELLS_HOLD = 500  # characters; a table with longer cells, or with blocks in them, only lays out the page
 
 
@@ -62,12 +69,13 @@ def _tree(data: bytes, charset: str, place: str, limits: Limits) -> Any:
     parser = need("resiliparse.parse.html", "resiliparse", ".html")
     if len(data) > limits.html_bytes:
         raise CorpusError(f"{place}: a page of more than {limits.html_bytes} bytes (limits.html_bytes)")
-    text = decode_page(data, charset).replace("\x00", "")
+    text = decode_page(data, charset).replace("\x00", "").replace(_MARK, "")
     if len(_NO_TEXT.findall(text)) > 0.1 * len(text):
         raise CorpusError(f"{place}: no page of text (binary data, or an encoding that nothing declares)")
     if _is_too_deep(text, limits.depth):  # the parser survives it, but takes time that grows with the square
         raise CorpusError(f"{place}: elements nested deeper than {limits.depth} (limits.depth)")
-    return parser.HTMLTree.parse(text)
+    text = text.replace(' class="email"', "")  # an address in a sentence, which the library takes for a link to share
+    return parser.HTMLTree.parse(_LONE.sub(rf">\1{_MARK}", text))
 
 
 def _is_too_deep(text: str, limit: int) -> bool:
@@ -87,17 +95,34 @@ def _extracted(tree: Any, *, main: bool) -> str:
     _write_tables(tree)
     if main:
         _drop_links(tree)
+        _keep_lists(tree)
     options = {"alt_texts": False, "list_bullets": False, "preserve_formatting": True}
     text: str = extract(tree, main_content=main, skip_elements=_SKIPPED if main else ["nav"], **options)
+    text = text.replace(_MARK, "")
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text)).strip()
 
 
 def _drop_links(tree: Any) -> None:
     """Take out menus and lists of other articles: small blocks that hold hardly anything but links."""
     for block in tree.body.query_selector_all(_SMALL_BLOCKS):
-        linked = sum(len(link.text.strip()) for link in block.query_selector_all("a"))
-        if linked and linked >= _LINKED_SHARE * len("".join(block.text.split())) and block.parent is not None:
+        if block.parent is not None and _linked(block) >= _LINKED_SHARE:
             block.parent.remove_child(block)
+
+
+def _keep_lists(tree: Any) -> None:
+    """Make <ol> of every <ul> with text of its own: the library takes those near the body for menus."""
+    for block in tree.body.query_selector_all("ul"):
+        if _linked(block) < _OWN_TEXT and block.parent is not None:
+            ordered = tree.create_element("ol")
+            while (child := block.first_child) is not None:
+                ordered.append_child(child)
+            block.parent.replace_child(ordered, block)
+
+
+def _linked(block: Any) -> float:
+    """The share of the block's characters that are links; 1 of an empty block."""
+    linked = sum(len("".join(link.text.split())) for link in block.query_selector_all("a"))
+    return linked / (len("".join(block.text.split())) or max(linked, 1)) if linked else 0.0
 
 
 def _write_tables(tree: Any) -> None:
@@ -124,4 +149,4 @@ def _facts(tree: Any) -> dict[str, str]:
         for selector in selectors:
             if (meta := tree.head.query_selector(selector)) is not None:
                 facts.setdefault(key, meta.getattr("content") or "")
-    return {key: " ".join(value.split()) for key, value in facts.items()}
+    return {key: " ".join(value.replace(_MARK, "").split()) for key, value in facts.items()}

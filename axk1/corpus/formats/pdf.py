@@ -16,6 +16,7 @@ from axk1.corpus.streams import CorpusError
 __all__ = ["open_pdf", "read"]
 
 _MARGIN = 0.12  # share of the page's height where headers and footers stand
+_RUNNING_HEAD = 3  # pages; chapters of a book have heads of their own, and some are short
 _PAGE_NUMBER = re.compile(
     r"[-–—\s<\[(]*(페이지|[Pp]age|[Pp]\.)?\s*\d{1,4}\s*(쪽|페이지)?(\s*(/|of)\s*\d{1,4}\s*(쪽|페이지)?)?[-–—\s>\])]*"
 )
@@ -177,17 +178,17 @@ def _rule(a: tuple[float, float], b: tuple[float, float]) -> Iterator[Rule]:
 
 
 def _without_furniture(pages: Sequence[tuple[list[Piece], float]]) -> list[list[Piece]]:
-    """Leave out what stands in the margin of many pages, but for its numbers, and page numbers."""
+    """Leave out what stands in the margin of many pages at one height, but for its numbers, and page numbers."""
     seen = Counter(key for page, height in pages for key in {_key(p) for p in page if _in_margin(p, height)})
-    often = max(2, 0.4 * len(pages))
+    often = min(max(2, 0.4 * len(pages)), _RUNNING_HEAD)
     kept = list[list[Piece]]()
     for page, height in pages:
         kept.append([p for p in page if not (_in_margin(p, height) and _is_furniture(p, seen[_key(p)] >= often))])
     return kept
 
 
-def _key(piece: Piece) -> str:
-    return re.sub(r"\d+", "#", " ".join(piece.text.split()))
+def _key(piece: Piece) -> tuple[str, int]:
+    return re.sub(r"\d+", "#", " ".join(piece.text.split())), round(piece.middle)
 
 
 def _in_margin(piece: Piece, height: float) -> bool:

@@ -18,6 +18,7 @@ _ENDING = re.compile(
 )
 _OPENS, _CLOSES = re.compile(r"[(\[“‘「『〈《]$"), re.compile(r"[)\]”’」』〉》.,!?…]")
 _LETTERS = re.compile(r"[가-힣A-Za-z0-9]+")
+_HANGUL = re.compile("[가-힣]")
 _INSIDE_SHARE = 0.08  # line breaks that are surely inside an eojeol, for the document to be one that breaks there
 
 
@@ -125,8 +126,12 @@ def _inner_words(groups: Sequence[Sequence[Piece]]) -> frozenset[str]:
 
 
 def _keeps_spaces(breaks: Sequence[_Break]) -> bool:
-    """Whether the program that wrote the file left the space before a line break in it: then its absence speaks."""
-    return bool(breaks) and sum(place.has_space for place in breaks) >= 0.1 * len(breaks)
+    """Whether the program that wrote the file left the space before a line break in it: then its absence speaks.
+
+    Between Korean words, for the lines of formulas and of tables of contents end in spaces anyway.
+    """
+    korean = [place for place in breaks if _HANGUL.match(place.before[-1:]) and _HANGUL.match(place.after)]
+    return bool(korean) and sum(place.has_space for place in korean) >= 0.1 * len(korean)
 
 
 def _breaks_inside(breaks: Sequence[_Break], words: frozenset[str]) -> bool:

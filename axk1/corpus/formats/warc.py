@@ -48,7 +48,12 @@ def _page(record: Any, limits: Limits) -> tuple[bytes, str, dict[str, str]] | No
     if headers is None or headers.status_code != 200 or "html" not in (record.http_content_type or ""):
         return None
     facts = {"url": record.headers.get("WARC-Target-URI", ""), "date": record.headers.get("WARC-Date", "")}
-    return record.reader.read(limits.html_bytes + 1), record.http_charset or "", facts
+    length = min(record.content_length, limits.html_bytes + 1)
+    page = record.reader.read(limits.html_bytes + 1)
+    encoded = headers.get("Content-Encoding") or headers.get("Transfer-Encoding")
+    if len(page) < length and not encoded:  # the parser takes the end of the file for the end of the record
+        raise EOFError(f"{len(page)} of {length} bytes")
+    return page, record.http_charset or "", facts
 
 
 def _read(

@@ -19,8 +19,8 @@ from axk1.corpus.korean_text.traits import Trait, traits_of
 
 __all__ = ["KoreanText", "KoreanTextConfig"]
 
-_Part = tuple[Trait, Callable[[str], str]]  # the function, and which of a text's traits it is for
-_ALWAYS = Trait(0)  # functions that find out faster by themselves
+_Part = tuple[int, Callable[[str], str]]  # the function, and which of a text's traits it is for
+_ALWAYS = 0  # functions that find out faster by themselves
 _ROUNDS = 8  # one part's work may give another more (&amp;nbsp;); clean text needs one round
 
 
@@ -80,7 +80,7 @@ class KoreanText:
 
 def _parts(config: KoreanTextConfig) -> tuple[_Part, ...]:
     """The functions in their order: encodings before characters, characters before what they spell."""
-    switched: list[tuple[bool, Trait, Callable[[str], str]]] = [
+    switched: list[tuple[bool, int, Callable[[str], str]]] = [
         (config.mojibake, Trait.WESTERN, repaired),
         (config.entities, _ALWAYS, unescaped),
         (config.spaces, Trait.ODD, plain_spaces),
@@ -98,4 +98,4 @@ def _parts(config: KoreanTextConfig) -> tuple[_Part, ...]:
     ]
     if config.spacing == "kiwi":
         switched.append((True, _ALWAYS, import_module("axk1.corpus.korean_text.spacing").respaced))
-    return tuple((needs, part) for wanted, needs, part in switched if wanted)
+    return tuple((int(needs), part) for wanted, needs, part in switched if wanted)

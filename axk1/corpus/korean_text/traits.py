@@ -43,12 +43,15 @@ def _table() -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
 _TRAITS = _table()
 
 
-def traits_of(text: str) -> Trait:
-    """The union of the traits of the text's characters; RUN also for an odd pair of surrogates (rare, and harmless)."""
+def traits_of(text: str) -> int:
+    """The union of the traits of the text's characters; RUN also for an odd pair of surrogates (rare, and harmless).
+
+    An integer, for the operators of an IntFlag are Python functions.
+    """
     codes = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)
     if not codes.size:
-        return Trait(0)
+        return 0
     found = int(np.bitwise_or.reduce(_TRAITS[codes]))
     runs = (codes[2:] == codes[:-2]) & (codes[1:-1] == codes[2:])
     spaces = codes[2:][runs]
-    return Trait(found | (Trait.RUN if (spaces > 0x20).any() else 0))
+    return found | (int(Trait.RUN) if (spaces > 0x20).any() else 0)

@@ -29,10 +29,14 @@ _HINT = re.compile(
 
 def without_boilerplate(text: str) -> str:
     """The text without those lines; headings of Markdown (#) stay, whatever they say."""
+    if _HINT.search(text) is None:
+        return text
     lines = text.split("\n")
     kept = [line for line in lines if not _is_boilerplate(line)]
     return text if len(kept) == len(lines) else "\n".join(kept)
 
 
 def _is_boilerplate(line: str) -> bool:
+    if line.lstrip().startswith(("- ", "* ")):
+        return False  # an item of a list in the text: 이전, 다음, 목록 may be what is listed
     return len(line) <= _LONGEST and _HINT.search(line) is not None and _LINE.match(line) is not None

@@ -3,7 +3,7 @@
 No model: for the question "Korean or not" the script answers, and the rest needs to be told apart coarsely only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -139,11 +139,17 @@ def line_languages(text: str) -> list[Language]:
     return [_language(line, counts) for line, counts in zip(lines, counts_LK.tolist(), strict=True)]
 
 
-def languages(text: str) -> dict[Language, int]:
-    """Letters of the text per language of the line that they stand in; "none" is left out."""
-    lines = text.split("\n")
+def languages(texts: Sequence[str]) -> list[dict[Language, int]]:
+    """Of each text, its letters per language of the line that they stand in; "none" is left out."""
+    lines_T = [text.split("\n") for text in texts]
+    counts_LK = _counts("\n".join(texts), sum(map(len, lines_T))).tolist()
+    counted = iter(counts_LK)
+    return [_letters_by_language(lines, counted) for lines in lines_T]
+
+
+def _letters_by_language(lines: Sequence[str], counted: Iterator[list[int]]) -> dict[Language, int]:
     found: dict[Language, int] = {}
-    for line, counts in zip(lines, _counts(text, len(lines)).tolist(), strict=True):
+    for line, counts in zip(lines, counted, strict=False):
         language = _language(line, counts)
         if language != "none":
             found[language] = found.get(language, 0) + _letters(counts)
@@ -186,7 +192,10 @@ def _language(line: str, counts: Sequence[int]) -> Language:
         if 6 * kana >= han + kana:
             return "ja"
         return "zh" if han > hangul else "ko"
-    return "other" if 2 * script > latin else _latin(line, counts)
+    if 2 * script > latin:
+        return "other"
+    found = _latin(line, counts)
+    return "ko" if found == "other" and 20 * hangul >= latin else found  # Korean around long identifiers
 
 
 def _latin(line: str, counts: Sequence[int]) -> Language:

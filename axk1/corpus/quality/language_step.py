@@ -8,9 +8,13 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, get_args
 
 from axk1.corpus.documents import Document, Reject, Scope
+from axk1.corpus.quality.batches import in_batches
 from axk1.corpus.quality.language import Language, languages, line_languages
 
 __all__ = ["LanguageConfig", "LanguageStep"]
+
+
+_SYLLABLE = 3  # Latin letters; else of a pair of sentences the Korean one would be the lesser half
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class LanguageConfig:
 
     keep: tuple[str, ...] = ("ko", "en", "code")
     lines: Literal["keep", "drop"] = "keep"  # drop: lines of other languages go, the rest of the document stays
-    least_share: float = 0.5  # of the letters, in lines of languages that are kept
+    least_share: float = 0.5  # of the letters, in lines of languages that are kept; one of Korean counts as three
 
     def __post_init__(self) -> None:
         if unknown := set(self.keep) - set(get_args(Language)):
@@ -35,21 +39,23 @@ class LanguageStep:
 
     def __init__(self, config: LanguageConfig = LanguageConfig()) -> None:
         self._config = config
+        self._kept = [language for language in get_args(Language) if language in config.keep]
 
     def __call__(self, documents: Iterator[Document], reject: Reject) -> Iterator[Document]:
         """Drops with the reason "mostly in another language (zh)"."""
-        for original in documents:
-            document = self._without_lines(original) if self._config.lines == "drop" else original
-            letters = languages(document.text)
-            main = max(letters, key=letters.__getitem__, default="none")
-            total = sum(letters.values())
-            if (
-                total
-                and sum(letters.get(one, 0) for one in _known(self._config.keep)) < self._config.least_share * total
-            ):
-                reject(original, f"mostly in another language ({main})")
-                continue
-            yield document.noted(language=main, korean_share=round(letters.get("ko", 0) / total, 3) if total else 0.0)
+        for batch in in_batches(documents):
+            judged = [self._without_lines(one) for one in batch] if self._config.lines == "drop" else batch
+            counted = languages([document.text for document in judged])
+            for original, document, letters in zip(batch, judged, counted, strict=True):
+                main = max(letters, key=letters.__getitem__, default="none")
+                total = sum(letters.values())
+                weights = {one: count * (_SYLLABLE if one == "ko" else 1) for one, count in letters.items()}
+                kept = sum(weights.get(one, 0) for one in self._kept)
+                if total and kept < self._config.least_share * sum(weights.values()):
+                    reject(original, f"mostly in another language ({main})")
+                    continue
+                korean = round(letters.get("ko", 0) / total, 3) if total else 0.0
+                yield document.noted(language=main, korean_share=korean)
 
     def _without_lines(self, document: Document) -> Document:
         wanted = {*self._config.keep, "none"}
@@ -59,7 +65,3 @@ class LanguageStep:
         if len(kept) == len(lines) or not set(self._config.keep).intersection(found):
             return document  # nothing of worth is left: the whole document is judged, as it was
         return replace(document, text="\n".join(kept))
-
-
-def _known(names: tuple[str, ...]) -> list[Language]:
-    return [language for language in get_args(Language) if language in names]

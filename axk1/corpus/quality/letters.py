@@ -3,12 +3,13 @@
 Legend: C = characters (UTF-16 units).
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Kind", "kinds_of", "units_of"]
+__all__ = ["Kind", "kinds_of", "units_of", "units_of_all"]
 
 
 class Kind(IntEnum):
@@ -62,6 +63,13 @@ _KINDS = _table()
 def units_of(text: str) -> NDArray[np.uint16]:
     """The text's UTF-16 units, units_C."""
     return np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)
+
+
+def units_of_all(texts: Sequence[str]) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+    """The units of all texts, each with a line feed behind it, and the number of the text that each is of."""
+    packed = [text.encode("utf-16-le", "surrogatepass") for text in texts]
+    units_C = np.frombuffer(b"\n\0".join([*packed, b""]), np.uint16)
+    return units_C, np.repeat(np.arange(len(texts)), [len(one) // 2 + 1 for one in packed])
 
 
 def kinds_of(units_C: NDArray[np.uint16]) -> NDArray[np.uint8]:

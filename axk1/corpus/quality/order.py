@@ -79,9 +79,13 @@ def _classes() -> NDArray[np.uint8]:
 _SCORES, _CLASSES = _scores(), _classes()
 
 
-def order_of(last_W: NDArray[np.uint16]) -> float:
-    """Mean score of the neighbours in last_W, the last syllables of the words; 0 for fewer than two words."""
-    if len(last_W) < 2:
-        return 0.0
+def order_of(last_W: NDArray[np.uint16], text_W: NDArray[np.int64], texts: int) -> NDArray[np.float64]:
+    """Of each text, the mean score of its neighbours in last_W, the last syllables of the words; 0 for less than two.
+
+    text_W: the number of the text that a word stands in, rising.
+    """
     classes_W = _CLASSES[last_W]
-    return float(_SCORES[classes_W[:-1], classes_W[1:]].mean())
+    inside = text_W[:-1] == text_W[1:]
+    of = text_W[:-1][inside]
+    sums = np.bincount(of, _SCORES[classes_W[:-1][inside], classes_W[1:][inside]], minlength=texts)
+    return sums / np.maximum(1, np.bincount(of, minlength=texts))

@@ -108,3 +108,12 @@ def test_a_document_of_nothing_new_is_dropped_and_refrains_stay():
 def test_a_too_short_minimum_is_an_error():
     with pytest.raises(ValueError, match="min_letters must be at least 8, found 7"):
         RepeatedTextSettings(7)
+
+
+def test_sources_that_are_left_keep_their_text_and_cost_others_none():
+    text = "이 문장은 문서에도 있고 번역한 짝에도 있어서, 그냥 두면 짝의 반이 잘려 나간다. " * 2
+    pair = Document(f"{text}\nThis is its other half.", "1", "pairs")
+    documents = [pair, Document(text, "2", "s"), Document(text + "덧붙임.", "3", "s"), pair]
+    step = RepeatedText(RepeatedTextSettings(min_letters=20, leave=("pairs",)))
+    kept = list(step(iter(documents), lambda *_: None))
+    assert [document.text for document in kept] == [pair.text, text, "덧붙임.", pair.text]

@@ -19,8 +19,10 @@ from pathlib import Path
 import docx
 import pptx
 from ole import ole
+from PIL import Image
 from pptx.util import Inches
 from reportlab.lib.pagesizes import A4
+from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
@@ -60,10 +62,17 @@ def bodies(count: int, seed: int = 1, size: int = 8) -> list[Body]:
     return made
 
 
+def marked(text: str) -> str:
+    """HTML in which every third word is set in bold but for its last letter, mostly a particle: <b>이름</b>은."""
+    words = [escape(word) for word in text.split(" ")]
+    words[::3] = [f"<b>{word[:-1]}</b>{word[-1]}" if word.isalpha() and len(word) > 1 else word for word in words[::3]]
+    return " ".join(words)
+
+
 def html(body: Body, charset: str = "utf-8", *, declared: bool = True) -> bytes:
     meta = f'<meta charset="{charset}">' if declared else ""
     rows = "".join(f"<tr>{''.join(f'<td>{escape(c)}</td>' for c in row)}</tr>" for row in body.table)
-    text = "".join(f"<p>{escape(p)}</p>\n" for p in body.paragraphs)
+    text = "".join(f"<p>{marked(p)}</p>\n" for p in body.paragraphs)
     page = f"""<!DOCTYPE html><html lang="ko"><head>{meta}<title>{body.title}</title>
 <meta name="author" content="김하늘"><meta property="article:published_time" content="2024-03-01">
 <link rel="canonical" href="https://example.org/a">
@@ -80,6 +89,19 @@ def html(body: Body, charset: str = "utf-8", *, declared: bool = True) -> bytes:
 
 def write_html(path: Path, body: Body) -> None:
     path.write_bytes(html(body, random.Random(body.title).choice(["utf-8", "euc-kr", "cp949"])))
+
+
+def write_old_html(path: Path, body: Body) -> None:
+    """As pages were written in 2003: laid out by tables, tags in capitals and left open, the charset undeclared."""
+    rows = "".join(f"<TR>{''.join(f'<TD>{escape(c)}' for c in row)}" for row in body.table)
+    links = "".join(f"<LI><A HREF=m{number}.htm>{name}</A>" for number, name in enumerate(BOILERPLATE[:2]))
+    path.write_bytes(
+        f"""<HTML><HEAD><TITLE>{body.title}</TITLE></HEAD><BODY BGCOLOR=white>
+<!-- {BOILERPLATE[2]} --><TABLE WIDTH=800><TR><TD WIDTH=150><UL>{links}</UL></TD><TD>
+<H1>{body.title}</H1>{"".join(f"<P>{marked(p)}" for p in body.paragraphs)}
+<TABLE BORDER=1>{rows}</TABLE></TD></TR></TABLE>
+<SCRIPT>document.write("<P>{BOILERPLATE[4]}");</SCRIPT></BODY></HTML>""".encode("cp949", "xmlcharrefreplace")
+    )
 
 
 def warc_record(page: bytes, url: str, content_type: str) -> bytes:
@@ -313,9 +335,32 @@ def write_wiki(path: Path, body: Body) -> None:
     path.write_bytes(bz2.compress(wiki_dump([*pages, wiki_page(3, body.title, wikitext(body))])))
 
 
+def write_scan(path: Path, body: Body) -> None:
+    """A page that is a picture, as scanners write them."""
+    canvas = Canvas(str(path), pagesize=A4)
+    grey = bytes(random.Random(body.title).randbytes(64 * 64))
+    canvas.drawInlineImage(Image.frombytes("L", (64, 64), grey), 60, 60, 400, 600)
+    canvas.showPage()
+    canvas.save()
+
+
+def write_locked_pdf(path: Path, body: Body) -> None:
+    canvas = Canvas(str(path), pagesize=A4, encrypt=StandardEncryption("열쇠".encode().hex(), strength=128))
+    canvas.drawString(60, 700, str(len(body.paragraphs)))
+    canvas.save()
+
+
 Writer = Callable[[Path, Body], None]
+HOPELESS: dict[str, tuple[str, Writer]] = {
+    "scan": (".pdf", write_scan),
+    "locked-pdf": (".pdf", write_locked_pdf),
+    "locked-hwp": (".hwp", lambda path, body: path.write_bytes(hwp(body, flags=3)) and None),
+    "empty": (".html", lambda path, body: path.write_bytes(b"<html><body><script>1</script></body></html>") and None),
+}
+"""Files without a text that could be read: each is one reject."""
 WRITERS: dict[str, tuple[str, Writer]] = {
     "html": (".html", write_html),
+    "html-old": (".htm", write_old_html),
     "warc": (".warc.gz", write_warc),
     "pdf": (".pdf", write_pdf),
     "pdf-inside": (".pdf", lambda path, body: write_pdf(path, body, inside=True)),
@@ -335,7 +380,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=30)
     options = parser.parse_args()
-    for kind, (ending, write) in WRITERS.items():
+    for kind, (ending, write) in {**WRITERS, **HOPELESS}.items():
         (options.folder / kind).mkdir(parents=True, exist_ok=True)
         for number, body in enumerate(bodies(options.count)):
             write(options.folder / kind / f"{number:03}{ending}", body)

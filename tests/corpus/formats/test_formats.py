@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import re
 import struct
 import sys
 import zipfile
@@ -81,6 +82,32 @@ def test_text_beside_a_wider_table_keeps_the_edge_of_its_column(tmp_path):
     ]
 
 
+def test_spaces_at_the_ends_of_other_lines_say_nothing_about_korean_ones():
+    from axk1.corpus.formats.pdf_layout import Piece
+    from axk1.corpus.formats.pdf_lines import paragraphs
+
+    text = "이름은 승원이다. 마을에서 가장 부지런한 사람이라고 다들 말했다. 그래서 모두가 좋아했다."
+    words = text.split()
+    lines = [" ".join(words[number : number + 3]) for number in range(0, len(words), 3)]
+    prose = [Piece(line, 0, 500 - 15 * number, 200, 510 - 15 * number) for number, line in enumerate(lines)]
+    contents = [Piece(f"{number}.1 ", 0, 900 - 15 * number, 200, 910 - 15 * number) for number in range(8)]
+    assert paragraphs([contents, prose])[-1].endswith(text)
+
+
+def test_the_heads_of_short_chapters_go(tmp_path):
+    canvas = make.Canvas(str(tmp_path / "a.pdf"), pagesize=make.A4)
+    make.pdfmetrics.registerFont(make.UnicodeCIDFont(make.FONT))
+    for page in range(12):
+        canvas.setFont(make.FONT, 10)
+        canvas.drawString(60 + page % 2 * 200, 800, f"{page} 제{page // 3 + 1}장. {'가나다라'[page // 3]}의 역사")
+        canvas.drawString(60, 600, f"{page}쪽에 있는 본문이다.")
+        canvas.showPage()
+    canvas.save()
+    (document,) = _read(tmp_path / "a.pdf")
+    assert "역사" not in document.text
+    assert document.text.count("본문이다.") == 12
+
+
 @pytest.mark.parametrize("kind", ["html", "pdf", "docx", "pptx", "hwpx", "epub", "warc", "wiki"])
 def test_what_the_file_says_of_itself_is_metadata(kind, tmp_path):
     ending, write = make.WRITERS[kind]
@@ -97,6 +124,18 @@ def test_what_the_file_says_of_itself_is_metadata(kind, tmp_path):
     assert expected.items() <= document.metadata.items()
 
 
+@pytest.mark.parametrize("kind", make.HOPELESS)
+def test_a_file_without_readable_text_is_one_reject_that_says_why(kind, tmp_path):
+    ending, write = make.HOPELESS[kind]
+    write(tmp_path / f"a{ending}", BODY)
+    rejects = list[str]()
+    source = Source(str(tmp_path / f"a{ending}"), bad_records="skip")
+    assert list(read(source, lambda document, reason: rejects.append(document.text))) == []
+    said = {"scan": "scanned pages", "locked-pdf": "encrypted PDF", "locked-hwp": "encrypted", "empty": "no text"}[kind]
+    assert len(rejects) == 1
+    assert said in rejects[0]
+
+
 @pytest.mark.parametrize("name", [name for name in make.WRITERS if not name.startswith("pdf-")])
 @pytest.mark.parametrize("damage", ["cut", "noise", "empty"])
 def test_a_damaged_file_is_one_clear_error_or_one_reject(name, damage, tmp_path):
@@ -105,7 +144,7 @@ def test_a_damaged_file_is_one_clear_error_or_one_reject(name, damage, tmp_path)
     write(path, BODY)
     data = path.read_bytes()
     path.write_bytes({"cut": data[: len(data) // 3], "noise": b"\x93\x01" * 500, "empty": b""}[damage])
-    if name == "html" and damage == "cut":
+    if name.startswith("html") and damage == "cut":
         return  # half a page is a page
     with pytest.raises(CorpusError) as caught:
         _read(path)
@@ -171,6 +210,44 @@ def test_charsets_by_page_by_server_and_by_guess(charset):
     assert decode_page(f"<meta charset={charset}>".encode() + page).endswith(text)
     assert decode_page(page, "no-such-charset") == text
     assert decode_page(page, "us-ascii") == text
+
+
+def _page(tmp_path: Path, body: str) -> str:
+    (tmp_path / "a.html").write_text(f"<html><body>{body}</body></html>", encoding="utf-8")
+    (document,) = _read(tmp_path / "a.html")
+    return document.text
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "<code>preseed/file</code>은 <code>file</code>로 줄여 쓸 수 있다.",
+        "<a href='a'>서울</a>과 <b>부산</b>의 <i>값</i>, “<i>작은</i>”\n<b>글</b>이 그것이다.",
+        "&ldquo;<b>중요</b>&rdquo;한 값은 <b>1</b>과 <b>2</b>다.",
+        "<kbd>가</kbd>를 누르고 <span class='quote'>“<span>나</span>”</span>를 고른다.",
+        '물음은 <code class="email">&lt;<a class="email" href="mailto:a@b.kr">a@b.kr</a>&gt;</code>로 보낸다.',
+    ],
+)
+def test_a_lone_character_between_tags_stays(sentence, tmp_path):
+    from html import unescape
+
+    expected = " ".join(unescape(re.sub("<[^>]*>", "", sentence)).split())
+    assert expected in " ".join(_page(tmp_path, f"<p>앞에 다른 문장이 하나 있다.</p><p>{sentence}</p>").split())
+
+
+def test_lists_of_text_stay_and_lists_of_links_go(tmp_path):
+    items = ["은행은 돈을 맡아 주는 곳이다.", "글", "우체국은 편지를 나르는 곳이다."]
+    lists = "".join(f"<{tag}>{''.join(f'<li>{item}</li>' for item in items)}</{tag}>" for tag in ("ul", "ol"))
+    links = "".join(f'<li><a href="/{number}">다른 글 {number}번</a></li>' for number in range(3))
+    found = _page(tmp_path, f"<p>본문이 여기 있다.</p>{lists}<ul>{links}</ul><dl>{links.replace('li>', 'dt>')}</dl>")
+    assert [line.strip() for line in found.split("\n") if line.strip()] == ["본문이 여기 있다.", *items, *items]
+
+
+def test_tables_that_lead_to_the_next_page_are_no_data(tmp_path):
+    row = '<tr><td><a href="a">앞</a></td><td>책</td></tr>'
+    head = f'<div class="navheader"><table><tr><th colspan="2">제3장</th></tr>{row}</table></div>'
+    found = _page(tmp_path, f"{head}<h1>제3장</h1><p>본문이 여기 있다.</p>")
+    assert found.split() == ["제3장", "본문이", "여기", "있다."]
 
 
 def test_a_page_that_says_euc_kr_may_hold_all_of_cp949_and_a_wrong_byte_costs_one_character():

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axk1.corpus.privacy.finding import Finding, settle
-from axk1.corpus.privacy.labelled import documents
 from axk1.corpus.privacy.rules import Rules
+from labelled_privacy import documents
 
 
 def found(text: str, **options: bool) -> list[tuple[str, str]]:
@@ -86,6 +86,8 @@ def test_a_private_key_is_found_over_its_lines():
         "예금주\n공급자 123-45-67890",
         "서울 강남구에서 제2조로 3일을",
         "육군 준사관으로 200",
+        "위치변경 신청을 다시 하기로 12교육지원청과 협의했다",
+        "유상증자에 참여하여 주주 신주식을 취득하였고, '노조아님 통보'를",
         "8f14e45fceea167a5a36dedd4bea2543",
     ],
 )

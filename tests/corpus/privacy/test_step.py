@@ -14,12 +14,12 @@ from axk1.corpus.privacy.checks import birth_date, business_check, is_card, resi
 from axk1.corpus.privacy.fake import Pseudonyms
 from axk1.corpus.privacy.finding import LABELS
 from axk1.corpus.privacy.keys import new_key, read_key
-from axk1.corpus.privacy.labelled import VALUES
 from axk1.corpus.privacy.policy import PrivacySettings
 from axk1.corpus.privacy.report import privacy_report
 from axk1.corpus.privacy.step import Privacy
 from axk1.corpus.source import Source
 from axk1.corpus.steps import make_step
+from labelled_privacy import VALUES
 
 TEXT = "성명: 김민수, 주민등록번호 900101-1234568, 전화 010-2345-6789, 사업자 220-81-62517."
 SECRETS = ("김민수", "900101-1234568", "010-2345-6789")

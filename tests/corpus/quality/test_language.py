@@ -20,12 +20,19 @@ LINES = {
 }
 
 
+def test_korean_around_long_names_is_korean():
+    names = "Contoso.Example.Runtime.Application.PipelineComponentCollection, Contoso.Example.Runtime.Package"
+    line = f"이 클래스를 쓰려면 {names} 및 {names} 도 있어야 한다"
+    assert line_languages(line) == ["ko"]
+    assert line_languages("Der schnelle braune Fuchs springt über den faulen Hund 이 Park") == ["other"]
+
+
 def test_each_line_has_its_language():
     assert dict(zip(LINES, line_languages("\n".join(LINES)), strict=True)) == LINES
 
 
 def test_letters_are_counted_by_the_language_of_their_line():
-    assert languages("가나다 ab\n这是不行的\n123") == {"ko": 5, "zh": 5}
+    assert languages(["가나다 ab\n这是不行的\n123", "", "ab\n"]) == [{"ko": 5, "zh": 5}, {}, {"en": 2}]
 
 
 def _run(text, **options):
@@ -38,6 +45,13 @@ def _run(text, **options):
 def test_a_document_in_another_language_goes():
     assert _run("这个命令用于显示文件的内容。") == ([], ["mostly in another language (zh)"])
     assert _run("The cat is on the mat and it is happy.", keep=("ko",))[1] == ["mostly in another language (en)"]
+
+
+def test_the_korean_half_of_a_pair_saves_it():
+    english = "File mode: file type and file mode bits, permissions, owner, group."
+    assert _run(english)[1] == ["mostly in another language (other)"]
+    (kept,), _ = _run(f"{english}\n파일 모드: 파일 유형과 파일 모드 비트, 권한, 소유자, 그룹.")
+    assert kept.metadata["korean_share"] == 0.297
 
 
 def test_lines_in_another_language_go():

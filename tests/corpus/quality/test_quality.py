@@ -3,11 +3,14 @@ import random
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from axk1.corpus.curriculum import exercises
 from axk1.corpus.documents import Document
 from axk1.corpus.narrative import narratives
 from axk1.corpus.quality.boilerplate import without_boilerplate
+from axk1.corpus.quality.language import languages
 from axk1.corpus.quality.order import order_of
 from axk1.corpus.quality.repetition import repetition_of
 from axk1.corpus.quality.signals import signals_of
@@ -56,12 +59,60 @@ def test_spoiled_texts_go_with_their_reason():
     assert reasons([(texts[0][:150] + "\n") * 9])[0] in {"repeated passages", "one phrase again and again"}
 
 
+THINGS = ["사탕", "공책", "수박", "연필", "우산", "화분", "양말", "책상", "빵", "물감"]
+SUMS = "민수는 하나에 {b}원인 {name}을 {a}개 샀다. 낸 돈은 {a}*{b}=<<{a}*{b}={c}0>>{c}0원이다. "
+ENGLISH = (
+    "Then he bought {a} * 300 = <<{a}*300={a}00>>{a}00 {name} more, and {b} + {c} = {d} boxes of {name} for them. "
+)
+STEPS = "1. {name} 탭을 {verb}.\n1. {thing} 필드에 값을 {other}.\n"
+LOTS = "가람시 {name}동 {a}의 {c}번지, {b}의 {d}번지부터 {e}번지까지와 산{f}의 {g}번지는 {name}구에 편입한다. "
+COMMAND = "- {name} 환경 활성화:\n\n`tool activate {name} --stack {a}`\n\n- {name} 목록 표시:\n\n`tool list {name}`\n\n"
+ROWS = "|{name} 저장소를 복제한다|예|아니요|예|\n|{name} 묶음을 암호화한다|예|예|예|\n"
+
+
+def filled(form: str, count: int, **lists: list[str]) -> str:
+    """The form again and again, with things and numbers that change."""
+    rng, filled_in = random.Random(form), list[str]()
+    for number in range(count):
+        values = {
+            letter: rng.randint(low, 10 * low) for letter, low in zip("abcdefgh", (11, 40, 100) * 3, strict=False)
+        }
+        chosen = {key: one[number] for key, one in {"name": THINGS, **lists}.items()}
+        filled_in.append(form.format(n=number, **values, **chosen))
+    return "".join(filled_in)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        filled(SUMS, 8),
+        filled(ENGLISH, 8, name=["pens", "cups", "hats", "eggs", "keys", "maps", "pots", "bags"]),
+        filled(STEPS, 8, verb=["선택합니다"] * 8, thing=THINGS[::-1], other=["입력합니다", "고릅니다"] * 4),
+        filled(LOTS, 8),
+        "# tool\n\n> 가상 환경 관리 도구.\n\n" + filled(COMMAND, 6),
+        "# 두 판의 비교\n\n다음 표에서는 두 판이 각각 무엇을 할 수 있는지 비교합니다.\n\n" + filled(ROWS, 10),
+    ],
+    ids=["sums", "English sums", "steps", "lots", "commands", "table"],
+)
+def test_sums_steps_lots_commands_and_tables_are_no_spoiled_text(text):
+    assert reasons([text]) == [""]
+
+
+def test_what_only_looks_like_code_or_numbers_still_goes():
+    rng = random.Random(0)
+    words = [f"{rng.choice(PLACES)}{rng.choice(TRADES)}" for _ in range(80)]
+    assert reasons([" ".join(words[:40]) + " `추천` " + " ".join(words[40:])]) == ["no sentences"]
+    assert reasons([" ".join(f"임플란트 {word}" for word in words)]) == ["keyword stuffing"]
+    assert reasons(["합계 " + " ".join(str(rng.randint(1000, 99999)) for _ in range(60))]) == ["mostly digits"]
+
+
 def test_shuffled_words_score_below_ordered_ones():
     rng = random.Random(1)
     for text in prose(5):
         words = text.split()
         rng.shuffle(words)
-        assert signals_of(" ".join(words)).order < signals_of(text).order
+        spoiled, whole = signals_of([" ".join(words), text])
+        assert spoiled.order < whole.order
 
 
 def test_thresholds_are_options():
@@ -70,14 +121,24 @@ def test_thresholds_are_options():
 
 
 def test_signals_of_nothing():
-    signals = signals_of("")
+    (signals,) = signals_of([""])
     assert (signals.characters, signals.eojeols, signals.hangul, signals.order) == (0, 0, 0.0, 0.0)
     assert repetition_of("").fives == 0.0
-    assert order_of(np.zeros(1, np.uint16)) == 0.0
+    assert order_of(np.zeros(1, np.uint16), np.zeros(1, np.int64), 1).tolist() == [0.0]
+
+
+ANY_TEXT = st.text(st.sampled_from("가나다는을고.!? \n\t漢かa1|`ㅋé🙂\ufffd\ud800") | st.characters(), max_size=60)
+
+
+@settings(deadline=None)  # a slow machine is no failure
+@given(st.lists(ANY_TEXT, min_size=1, max_size=8))
+def test_a_text_is_judged_alike_alone_and_among_others(texts):
+    assert signals_of(texts) == [signals_of([text])[0] for text in texts]
+    assert languages(texts) == [languages([text])[0] for text in texts]
 
 
 def test_signals_count_eojeols():
-    signals = signals_of("나는 학교에 간다. API를 쓴다")
+    (signals,) = signals_of(["나는 학교에 간다. API를 쓴다"])
     assert (signals.eojeols, signals.endings, signals.sentence_ends) == (5, 1.0, 1)
     assert signals.eojeol_length == pytest.approx(10 / 5)
 
@@ -111,6 +172,7 @@ def test_lines_of_the_page_go(line):
         "저작권은 저작자에게 있다.",
         "댓글을 읽고 웃었다.",
         "이전 버전에서는 달랐다.",
+        "- 다음",
     ],
 )
 def test_lines_of_the_text_stay(line):
