@@ -54,8 +54,9 @@ def _parser(say: Words) -> argparse.ArgumentParser:
         prog="axk1 corpus",
         description=say("내장 학습 문제 살펴보기", "look at the built-in curriculum"),
         epilog=say(
-            "말뭉치: axk1 corpus build 글 모음을 정제하기 · synthesize 모델로 새 글 만들기 · samples 남긴 문서와 버린 문서 보기"
-            " · classifier 글 분류기 학습하기 · privacy 개인정보 찾기 · unmask 가린 값 되돌리기 · new-key 열쇠 만들기",
+            "말뭉치: axk1 corpus build 글 모음을 정제하기 · synthesize 모델로 새 글 만들기"
+            " · samples 남긴 문서와 버린 문서 보기 · classifier 글 분류기 학습하기"
+            " · privacy 개인정보 찾기 · unmask 가린 값 되돌리기 · new-key 열쇠 만들기",
             "corpora: axk1 corpus build clean a collection of texts; synthesize have a model write new ones;"
             " samples what was kept and dropped; classifier train a text classifier; privacy find personal data;"
             " unmask restore what was masked; new-key make a key",

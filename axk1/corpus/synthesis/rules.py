@@ -104,7 +104,7 @@ def does_not_leak(candidate: Candidate, origin: Origin, checks: Checks) -> str:
 
 def is_korean(candidate: Candidate, origin: Origin, checks: Checks) -> str:
     """ "not Korean", "mixed with another script"."""
-    found = languages(candidate.text)
+    (found,) = languages([candidate.text])
     if found.get("ko", 0) < checks.least_korean * max(1, sum(found.values()) - found.get("code", 0)):
         return "not Korean"
     known = set(origin.seed)
@@ -122,7 +122,8 @@ def is_prose(candidate: Candidate, _origin: Origin, checks: Checks) -> str:
         return "repeats itself"
     if not checks.quality:
         return ""
-    return reason_against(candidate.text, signals_of(candidate.text), repetition_of(candidate.text), QualityConfig())
+    (signals,) = signals_of([candidate.text])
+    return reason_against(candidate.text, signals, repetition_of(candidate.text), QualityConfig())
 
 
 def is_no_copy(candidate: Candidate, origin: Origin, checks: Checks) -> str:

@@ -58,7 +58,7 @@ def bodies(count: int, seed: int = 1, size: int = 8) -> list[Body]:
             (f"{name} {number}", f"{rng.randrange(1000)}개", f"{rng.randrange(1, 90) * 100:,}원")
             for name in ("사과", "배", "귤")
         ]
-        made.append(Body(f"{number}번째 이야기 모음", paragraphs, (("물건", "수량", "값"), *rows)))
+        made.append(Body(f"{number}번째 이야기 모음", paragraphs, (("물건", "수량", "가격"), *rows)))
     return made
 
 
