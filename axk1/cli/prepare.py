@@ -102,10 +102,13 @@ def _stop(document: Document, reason: str) -> None:
 
 
 def _to_train(corpus: Path) -> Iterator[Document]:
-    """The training documents; for the stages, the families of the curriculum are one source."""
-    for document in read_documents(corpus / TRAIN):
-        generated = document.source.startswith(CURRICULUM)
-        yield replace(document, source=CURRICULUM.rstrip("/")) if generated else document
+    return map(_of_one_curriculum, read_documents(corpus / TRAIN))
+
+
+def _of_one_curriculum(document: Document) -> Document:
+    """For the stages, the families of the curriculum are one source: they stand mixed with each other."""
+    generated = document.source.startswith(CURRICULUM)
+    return replace(document, source=CURRICULUM.rstrip("/")) if generated else document
 
 
 def _sample(corpus: Path, sample_bytes: int, share: float) -> Iterator[str]:
@@ -134,4 +137,4 @@ def _limited(texts: Iterator[str], limit: int) -> Iterator[str]:
 def _held_out(corpus: Path, *, curriculum: bool) -> Iterator[Document]:
     for document in read_documents(corpus / HELD_OUT):
         if document.source.startswith(CURRICULUM) == curriculum:
-            yield document
+            yield _of_one_curriculum(document)

@@ -65,7 +65,7 @@ def test_documents_stream(name: str) -> None:
     step = make_step(entry(name))
     first = next(iter(step(endless(), lambda _document, _reason: None)))
     assert first.text == "글 1"
-    assert read < 100
+    assert read < 500  # some look at a hundred at a time
 
 
 @pytest.mark.parametrize("name", NAMES)
