@@ -1,8 +1,9 @@
 """Documents → token shards."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from axk1.corpus.batches import in_batches
 from axk1.corpus.documents import Document
 from axk1.data.shards import ShardWriter, Summary
 from axk1.tokenizer.bulk import BulkEncoder
@@ -13,7 +14,7 @@ __all__ = ["tokenize"]
 Progress = Callable[[int, int], None]
 """Called after every batch with the documents and tokens so far."""
 
-_BATCH_BYTES = 1 << 22
+_BATCH_CHARACTERS = 1 << 22
 _BATCH_DOCUMENTS = 4096
 
 
@@ -28,22 +29,9 @@ def tokenize(
     """
     encode = BulkEncoder(tokenizer)
     with ShardWriter(folder, tokenizer.vocab_size) as writer:
-        for batch in _batches(documents):
-            texts = [document.text for document in batch]
-            for document, text, ids in zip(batch, texts, encode(texts), strict=True):
-                writer.add(ids, text_bytes=len(text.encode("utf-8")), source=document.source)
+        for batch in in_batches(documents, _BATCH_CHARACTERS, _BATCH_DOCUMENTS):
+            for document, ids in zip(batch, encode([document.text for document in batch]), strict=True):
+                writer.add(ids, text_bytes=len(document.text.encode("utf-8")), source=document.source)
             if progress:
                 progress(writer.summary.documents, writer.summary.tokens)
     return writer.summary
-
-
-def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
-    batch, held = list[Document](), 0
-    for document in documents:
-        batch.append(document)
-        held += len(document.text)
-        if held >= _BATCH_BYTES or len(batch) == _BATCH_DOCUMENTS:
-            yield batch
-            batch, held = [], 0
-    if batch:
-        yield batch

@@ -51,9 +51,3 @@ def test_an_error_while_reading_leaves_nothing(tokenizer, tmp_path):
     with pytest.raises(ValueError, match="line 2 is broken"):
         tokenize(documents(), tokenizer, tmp_path / "s")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_batches_are_bounded_by_their_size(monkeypatch):
-    monkeypatch.setattr(module, "_BATCH_BYTES", 100)
-    sizes = [len(batch) for batch in module._batches(Document("x" * n, "", "") for n in [60, 60, 150, 1, 1])]
-    assert sizes == [2, 1, 2]

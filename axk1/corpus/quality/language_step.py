@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, get_args
 
+from axk1.corpus.batches import in_batches
 from axk1.corpus.documents import Document, Reject, Scope
-from axk1.corpus.quality.batches import in_batches
 from axk1.corpus.quality.language import Language, languages, line_languages
 
 __all__ = ["LanguageConfig", "LanguageStep"]

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from axk1.corpus.batches import in_batches
 from axk1.corpus.documents import Document, Reject, Scope
 from axk1.corpus.quality.advertising import ad_phrases
-from axk1.corpus.quality.batches import in_batches
 from axk1.corpus.quality.boilerplate import without_boilerplate
 from axk1.corpus.quality.repetition import Repetition, repetition_of
 from axk1.corpus.quality.signals import Signals, signals_of
