@@ -11,10 +11,11 @@ Role = Literal["system", "user", "assistant", "tool"]
 
 @dataclass(frozen=True)
 class ToolCall:
-    """One call of a tool, arguments by name."""
+    """One call of a tool, arguments by name. `id` joins it to its result where an API asks for that; no model sees it."""
 
     name: str
     arguments: Mapping[str, Any]
+    id: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The form of the OpenAI chat API, which chat templates read."""
@@ -37,12 +38,14 @@ class Tool:
 
 @dataclass(frozen=True)
 class Message:
-    """One message. Reasoning and tool calls belong to the assistant; a tool's result has the role "tool"."""
+    """One message. Reasoning and tool calls belong to the assistant; a tool's result has the role "tool" and, where an
+    API asks for it, the id of its call."""
 
     role: Role
     content: str
     reasoning_content: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
 
     def __post_init__(self) -> None:
         if self.role not in get_args(Role):

@@ -1,0 +1,41 @@
+"""The ASGI application: every front's routes on one gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import uuid4
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.middleware.base import RequestResponseEndpoint
+
+from axk1 import __version__
+from axk1.server.errors import ApiError
+from axk1.server.parts import Parts
+
+__all__ = ["create_app"]
+
+# A front is a module with a function `router(parts)`. Each is added here.
+ROUTERS: tuple[Callable[[Parts], APIRouter], ...] = ()
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """Everything that listens, but no socket yet."""
+    app = FastAPI(title="axk1", version=__version__)
+    for router in ROUTERS:
+        app.include_router(router(parts))
+    app.add_exception_handler(ApiError, _refused)
+
+    @app.middleware("http")
+    async def name_request(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        request.state.request_id = f"req_{uuid4().hex}"
+        response = await call_next(request)
+        response.headers["x-request-id"] = request.state.request_id
+        return response
+
+    return app
+
+
+async def _refused(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ApiError)
+    return JSONResponse(error.openai(), error.status, dict(error.headers))

@@ -1,0 +1,102 @@
+"""Everything about a server that its operator decides: `serve.toml`, or options of `axk1 serve`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = [
+    "DatabaseSettings",
+    "LimitSettings",
+    "NoticeSettings",
+    "ServeSettings",
+    "TelemetrySettings",
+    "ThinkingSettings",
+    "UpstreamSettings",
+]
+
+
+@dataclass(frozen=True)
+class LimitSettings:
+    """What one client may ask of the server at most."""
+
+    body_bytes: int = 8 << 20  # of a request, but for uploads
+    upload_bytes: int = 512 << 20  # of a file
+    json_depth: int = 64
+    request_seconds: float = 600.0  # until an answer is complete
+    body_seconds: float = 30.0  # until a request's body is there
+    most_at_once: int = 512  # answers under way; more get 503
+    grace_seconds: float = 30.0  # for running answers when the server stops
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value <= 0:
+                raise ValueError(f"limits.{name} must be above 0, not {value}")
+
+
+@dataclass(frozen=True)
+class ThinkingSettings:
+    """Tokens of reasoning that `reasoning_effort` allows; 0: as many as the model likes."""
+
+    low: int = 512
+    medium: int = 2048
+    high: int = 0
+
+
+@dataclass(frozen=True)
+class UpstreamSettings:
+    """Another server behind this one. Several with the same `name` share its load."""
+
+    url: str  # up to and with /v1
+    name: str  # the model's name here
+    model: str = ""  # its name there; "" = the same
+    key_variable: str = ""  # the environment variable that holds its key
+    context: int = 0  # tokens; 0 = ask the upstream, else unknown
+    weight: float = 1.0
+    timeout_seconds: float = 600.0
+
+
+@dataclass(frozen=True)
+class DatabaseSettings:
+    """Where keys, ledger, files and histories are kept. A URL of SQLAlchemy; "" = SQLite in the server's folder."""
+
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class TelemetrySettings:
+    """Traces by OpenTelemetry: the address of an OTLP/HTTP collector, "" = none."""
+
+    otlp_url: str = ""
+    content: bool = False  # whether prompts and answers go into spans
+
+
+@dataclass(frozen=True)
+class NoticeSettings:
+    """What the page tells people about talking to AI (Korea's AI Basic Act, articles 31 and 32), and how answers are
+    marked. "" = the built-in words in the reader's language."""
+
+    operator: str = ""  # who runs this service, shown in the notice and in exports
+    before_korean: str = ""
+    before_english: str = ""
+    label_korean: str = ""
+    label_english: str = ""
+
+
+@dataclass(frozen=True)
+class ServeSettings:
+    """A whole server. `folder` holds what it keeps: database, files, journal."""
+
+    model: str = ""  # a model folder; "" = the upstreams alone
+    name: str = ""  # the model's name for clients; "" = the folder's
+    host: str = "127.0.0.1"
+    port: int = 8000
+    folder: Path = Path("runs/serve")
+    keys: bool = False  # whether requests need a key; without, only this machine may ask
+    web: bool = True
+    upstreams: tuple[UpstreamSettings, ...] = ()
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    thinking: ThinkingSettings = field(default_factory=ThinkingSettings)
+    database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    notice: NoticeSettings = field(default_factory=NoticeSettings)

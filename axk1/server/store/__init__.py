@@ -1,0 +1,1 @@
+"""What a server keeps: one database, its tables by subject, migrations."""
