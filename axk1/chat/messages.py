@@ -11,7 +11,7 @@ Role = Literal["system", "user", "assistant", "tool"]
 
 @dataclass(frozen=True)
 class ToolCall:
-    """One call of a tool, arguments by name. `id` joins it to its result where an API asks for that; no model sees it."""
+    """One call of a tool, arguments by name. `id` joins it to its result where an API asks for it; no model sees it."""
 
     name: str
     arguments: Mapping[str, Any]

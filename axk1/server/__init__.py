@@ -1,1 +1,1 @@
-"""The gateway: OpenAI- and Anthropic-compatible HTTP before our engine or other servers, with keys, quotas and a web chat."""
+"""The gateway: OpenAI- and Anthropic-compatible HTTP before our engine or other servers, with keys and a web chat."""

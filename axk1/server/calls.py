@@ -69,7 +69,7 @@ class ChatCall:
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = ToolChoice()
     thinking: Thinking = Thinking()
-    sampling: SamplingParams = SamplingParams()
+    sampling: SamplingParams = field(default_factory=SamplingParams)
     n: int = 1
     template_kwargs: Mapping[str, object] = field(default_factory=dict, hash=False)  # beside enable_thinking
 
@@ -83,7 +83,7 @@ class TextCall:
 
     model: str
     prompts: tuple[str | tuple[int, ...], ...]
-    sampling: SamplingParams = SamplingParams()
+    sampling: SamplingParams = field(default_factory=SamplingParams)
     n: int = 1
     generate: bool = True
 
