@@ -11,7 +11,11 @@ from axk1.server.access import Caller
 from axk1.server.gateway import Gateway, Origin
 from axk1.server.settings import ServeSettings
 
-__all__ = ["Parts", "key_of", "origin_of"]
+__all__ = ["ON_BEHALF", "Parts", "key_of", "origin_of"]
+
+ON_BEHALF = "axk1.caller"
+"""In the ASGI scope: the Caller for whom the server itself asks (a batch). What comes by network has headers only and
+can put nothing there, so no key has to be kept to ask again later."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,10 @@ class Parts:
 
     async def caller(self, request: Request) -> Caller:
         """401 for a key that is missing or wrong."""
+        known = request.scope.get(ON_BEHALF)
+        if known is not None:
+            assert isinstance(known, Caller)
+            return known
         return await self.gateway.gate.identify(key_of(request))
 
     async def origin(self, request: Request) -> Origin:
@@ -34,7 +42,7 @@ class Parts:
 
 def origin_of(request: Request, caller: Caller) -> Origin:
     """The request id is the one that the outermost layer has given it (`request.state.request_id`)."""
-    return Origin(caller, request.url.path, request.state.request_id)
+    return Origin(caller, request.url.path, request.state.request_id, ON_BEHALF in request.scope)
 
 
 def key_of(request: Request) -> str | None:
