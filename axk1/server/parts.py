@@ -8,6 +8,7 @@ from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from axk1.server.access import Caller
+from axk1.server.errors import ApiError
 from axk1.server.gateway import Gateway, Origin
 from axk1.server.settings import ServeSettings
 
@@ -34,6 +35,13 @@ class Parts:
             assert isinstance(known, Caller)
             return known
         return await self.gateway.gate.identify(key_of(request))
+
+    async def member(self, request: Request) -> Caller:
+        """As `caller`; 403 for a viewer, who may read usage and nothing else."""
+        found = await self.caller(request)
+        if found.role == "viewer":
+            raise ApiError(403, "a viewer's key may read usage only: use a member's", "permission_error")
+        return found
 
     async def origin(self, request: Request) -> Origin:
         """Who asks, through which endpoint, under which id."""

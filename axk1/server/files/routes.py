@@ -22,6 +22,7 @@ __all__ = ["FileObject", "router", "shelf_of"]
 
 _LOG = logging.getLogger(__name__)
 Purpose = Literal["assistants", "batch", "evals", "fine-tune", "user_data", "vision"]
+_PURPOSES = (*get_args(Purpose), "batch_output")
 _FIELDS = ("purpose", "expires_after[anchor]", "expires_after[seconds]")
 _EXPIRES_SECONDS = (3600, 30 * 24 * 3600)
 _OVERHEAD = 16 << 10  # bytes of a form that are not its file's
@@ -112,7 +113,7 @@ def _add_upload(routes: APIRouter, parts: Parts, shelf: Shelf) -> None:
     @routes.post("/v1/files", openapi_extra=_FORM, response_model_exclude_none=True)
     async def upload_file(request: Request) -> FileObject:
         """Keeps a file. It is written to disk as it comes, and listed when it is whole."""
-        caller = await parts.caller(request)
+        caller = await parts.member(request)
         async with shelf.arriving(caller.project, _expected(request, most)):
             upload = await shelf.upload(request.headers.get("content-type", ""), request.stream(), most)
             try:
@@ -133,7 +134,9 @@ def _add_others(routes: APIRouter, parts: Parts, shelf: Shelf) -> None:
         order: Literal["asc", "desc"] = "desc",
     ) -> FileList:
         """The project's files, the newest first."""
-        caller = await parts.caller(request)
+        caller = await parts.member(request)
+        if purpose is not None and purpose not in _PURPOSES:
+            raise bad_request(f"purpose must be one of {', '.join(_PURPOSES)}, not {purpose!r}", "purpose")
         rows, more = await shelf.page(caller.project, Page(limit, after, order == "asc"), purpose)
         ends = (rows[0].id, rows[-1].id) if rows else ("", "")
         return FileList(data=[shown(row) for row in rows], first_id=ends[0], last_id=ends[1], has_more=more)
@@ -141,13 +144,13 @@ def _add_others(routes: APIRouter, parts: Parts, shelf: Shelf) -> None:
     @routes.get("/v1/files/{file_id}", response_model_exclude_none=True)
     async def retrieve_file(request: Request, file_id: str) -> FileObject:
         """What is known of a file."""
-        caller = await parts.caller(request)
+        caller = await parts.member(request)
         return shown(await shelf.find(caller.project, file_id))
 
     @routes.get("/v1/files/{file_id}/content", response_class=FileResponse)
     async def download_file(request: Request, file_id: str) -> FileResponse:
         """The bytes as they were uploaded. A browser saves them and never shows them."""
-        caller = await parts.caller(request)
+        caller = await parts.member(request)
         row = await shelf.find(caller.project, file_id)
         path = shelf.path(row.id)
         if not path.is_file():
@@ -158,7 +161,7 @@ def _add_others(routes: APIRouter, parts: Parts, shelf: Shelf) -> None:
     @routes.delete("/v1/files/{file_id}")
     async def delete_file(request: Request, file_id: str) -> FileDeleted:
         """Removes a file at once. A batch that reads it goes on."""
-        caller = await parts.caller(request)
+        caller = await parts.member(request)
         await shelf.remove(caller.project, file_id)
         return FileDeleted(id=file_id)
 

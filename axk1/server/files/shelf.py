@@ -23,6 +23,7 @@ from axk1.server.store.files import FileRow, StoredBytes, grow
 
 __all__ = ["NewFile", "Page", "Shelf"]
 
+_ID = re.compile("file-[0-9a-f]{32}")
 _ABANDONED = 24 * 3600  # seconds after which a content without a row is no upload under way
 
 
@@ -55,7 +56,7 @@ class Shelf:
 
     def path(self, file_id: str) -> Path:
         """Where the content of a file lies. `file_id` is one of ours, from a row: no word of a client is in it."""
-        assert re.fullmatch("file-[0-9a-f]{32}", file_id), file_id
+        assert _ID.fullmatch(file_id), file_id
         return self._folder / file_id[5:7] / file_id
 
     @asynccontextmanager
@@ -109,11 +110,14 @@ class Shelf:
 
     async def find(self, project: str, file_id: str) -> FileRow:
         """404 for one that is not there, has expired or is another project's."""
+        missing = not_found(f"no file has the id {file_id!r}", "file_id")
+        if not _ID.fullmatch(file_id):  # PostgreSQL would refuse some texts
+            raise missing
         wanted = select(FileRow).where(FileRow.id == file_id, FileRow.project == project, _alive())
         async with AsyncSession(self._database) as session:
             row = await session.scalar(wanted)
         if row is None:
-            raise not_found(f"no file has the id {file_id!r}", "file_id")
+            raise missing
         return row
 
     async def page(self, project: str, page: Page, purpose: str | None) -> tuple[Sequence[FileRow], bool]:
