@@ -13,12 +13,13 @@ from axk1 import __version__
 from axk1.server.batches import routes as batches
 from axk1.server.errors import ApiError
 from axk1.server.files import routes as files
+from axk1.server.histories import routes as histories
 from axk1.server.parts import Parts
 
 __all__ = ["create_app"]
 
 # A front is a module with a function `router(parts)`. Each is added here.
-ROUTERS: tuple[Callable[[Parts], APIRouter], ...] = (files.router, batches.router)
+ROUTERS: tuple[Callable[[Parts], APIRouter], ...] = (files.router, batches.router, histories.router)
 
 
 def create_app(parts: Parts) -> FastAPI:
