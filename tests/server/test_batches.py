@@ -18,10 +18,12 @@ import openai
 import pytest
 from fastapi import FastAPI
 from openai.types import Batch
+from sqlalchemy.exc import OperationalError
 
 from axk1.server.access import Caller, Ticket
 from axk1.server.batches import lines, routes
 from axk1.server.batches.asking import Lane
+from axk1.server.batches.book import Book
 from axk1.server.batches.partial import Partial, Result
 from axk1.server.calls import ChatCall, Event
 from axk1.server.errors import ApiError, bad_request, overloaded
@@ -250,6 +252,26 @@ def test_what_is_late_expires(client: openai.OpenAI, monkeypatch: pytest.MonkeyP
     assert done.expired_at is not None
     assert records(client, done.output_file_id).keys() == {"a"}
     assert records(client, done.error_file_id)["b"]["error"]["code"] == "batch_expired"
+
+
+def test_a_database_that_is_away_stops_no_request(client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object) -> str:
+        raise OperationalError("UPDATE", {}, ConnectionError())
+
+    monkeypatch.setattr(Book, "count", away)
+    admitted = len(GATE.admitted)
+    done = ended(client, begin(client, "\n".join(line(str(place)) for place in range(20))))
+    assert (done.status, len(GATE.admitted) - admitted) == ("completed", 20)
+
+
+def test_a_viewer_may_not_use_them(client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def viewer(_gate: object, key: str) -> Caller:
+        return Caller(key, "house", "p", "viewer")
+
+    monkeypatch.setattr(NamedGate, "identify", viewer)
+    for ask in (client.files.list, client.batches.list):
+        with pytest.raises(openai.PermissionDeniedError):
+            ask()
 
 
 def test_a_completed_batch_cannot_be_cancelled(client: openai.OpenAI) -> None:

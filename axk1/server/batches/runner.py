@@ -148,7 +148,7 @@ class Runner:
         try:
             while True:
                 done, _ = await asyncio.wait({answering}, timeout=_WATCH_SECONDS)
-                status = await self._book.count(row.id, partial.completed, partial.failed)
+                status = await self._noted(row, partial)
                 if done:
                     answering.result()
                     return "completed"
@@ -160,6 +160,14 @@ class Runner:
             answering.cancel()
             await asyncio.gather(answering, return_exceptions=True)
             await asker.aclose()
+
+    async def _noted(self, row: BatchRow, partial: Partial) -> str:
+        """The status; a database that is away stops no request, since results are kept in the file."""
+        try:
+            return await self._book.count(row.id, partial.completed, partial.failed)
+        except SQLAlchemyError as error:
+            _LOG.warning("batch %s goes on without the database: %s", row.id, type(error).__name__)
+            return row.status
 
     async def _answer_all(self, row: BatchRow, asker: Asker, partial: Partial) -> None:
         room = asyncio.Semaphore(self._limits.batch_at_once)

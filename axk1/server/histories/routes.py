@@ -30,6 +30,25 @@ _EXPORTS: dict[str, tuple[Callable[[Export], bytes], str, str]] = {
     "json": (as_json, "application/json", ".json"),
 }
 
+_SAVED: dict[str, Any] = {
+    "parameters": [{"name": "If-Match", "in": "header", "required": False, "schema": {"type": "string"}}],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["title", "tree"],
+                    "properties": {
+                        "title": {"type": "string", "maxLength": 200},
+                        "tree": {"type": "object", "required": ["root", "nodes", "current"]},
+                    },
+                }
+            }
+        },
+    },
+}
+
 
 def router(parts: Parts) -> APIRouter:
     """The routes; every conversation belongs to the key that saved it."""
@@ -97,7 +116,7 @@ def _add_reading(routes: APIRouter, parts: Parts, archive: Archive) -> None:
 
 
 def _add_changing(routes: APIRouter, parts: Parts, archive: Archive) -> None:
-    @routes.put("/{conversation_id}", responses={201: {}, 412: {}})
+    @routes.put("/{conversation_id}", responses={201: {}, 412: {}}, openapi_extra=_SAVED)
     async def save_conversation(request: Request, conversation_id: str) -> JSONResponse:
         """Saves over the revision that If-Match names; without If-Match (or with 0) it must be new."""
         caller = await parts.member(request)
