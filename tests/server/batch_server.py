@@ -69,7 +69,7 @@ async def serve(folder: Path) -> None:
             asked.write(call.messages[-1].content + "\n")
         return [ContentPart(0, "답")]
 
-    async with parts_in(folder, PlayedProvider(noted, pause=0.02)) as parts:
+    async with parts_in(folder, PlayedProvider(noted, pause=0.05)) as parts:
         door = socket.create_server(("127.0.0.1", 0))
         print(door.getsockname()[1], flush=True)
         await uvicorn.Server(uvicorn.Config(application(parts), log_level="error")).serve(sockets=[door])

@@ -110,7 +110,7 @@ def begin(client: openai.OpenAI, text: str) -> Batch:
 
 
 def until(client: openai.OpenAI, batch: Batch, right: Callable[[Batch], bool]) -> Batch:
-    end = time.monotonic() + 15
+    end = time.monotonic() + 30
     while time.monotonic() < end:
         now = client.batches.retrieve(batch.id)
         if right(now):
@@ -342,7 +342,7 @@ class Killed:
 
 
 def test_kill_9_loses_no_answer_and_asks_for_none_twice(tmp_path: Path) -> None:
-    names = [str(place) for place in range(200)]
+    names = [str(place) for place in range(300)]
     server = Killed(tmp_path)
     with openai.OpenAI(base_url=server.url, api_key="key-blue") as client:
         batch = begin(client, "\n".join(line(name, name) for name in names))
@@ -360,6 +360,6 @@ def test_kill_9_loses_no_answer_and_asks_for_none_twice(tmp_path: Path) -> None:
     finally:
         server.kill()
     asked = Counter((tmp_path / "asked.txt").read_text().split())
-    assert 20 < len(kept) < 200
+    assert 20 < len(kept) < 300
     assert {asked[name] for name in kept} == {1}
-    assert sum(asked.values()) <= 200 + 8  # only what was under way was asked again
+    assert sum(asked.values()) <= 300 + 8  # only what was under way was asked again
