@@ -74,7 +74,7 @@ class ChatFormat:
         return ChatPrompt(ids, pieces[-1].rstrip().endswith(THINK))
 
     def _fence(self, values: object) -> str:
-        """What to put around names of special tokens; "" where there are none. It cannot be guessed, so not be forged."""
+        """What to put around names of special tokens; "" where there are none. Nobody can guess it."""
         if self._names is None or not self._names.search(json.dumps(values, ensure_ascii=False)):
             return ""
         return secrets.token_hex(16)

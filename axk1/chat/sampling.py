@@ -14,8 +14,8 @@ LARGEST_SEED = 2**63 - 1
 
 @dataclass(frozen=True)
 class Calls:
-    """Tool calls in free text: once the token `begin` is chosen, what follows matches `grammar` (Lark) to its end, up to
-    `most` times; then the completion ends. Without a grammar `begin` is never chosen."""
+    """Tool calls in free text: once the token `begin` is chosen, what follows matches `grammar` (Lark) to its end, up
+    to `most` times; then the completion ends. Without a grammar `begin` is never chosen."""
 
     begin: int
     grammar: str | None = None

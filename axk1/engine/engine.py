@@ -147,6 +147,12 @@ class Engine:
         """What experts on disk cost since the engine was opened; None when all weights are in memory."""
         return self._backend.statistics
 
+    def check(self, params: SamplingParams) -> None:
+        """ValueError for parameters that this model cannot follow."""
+        self._reader.check(params)
+        if params.shaped:
+            self._reader.structure(params)
+
     def generate(
         self, prompts: Prompts, params: SamplingParams | Sequence[SamplingParams] | None = None
     ) -> list[RequestOutput]:

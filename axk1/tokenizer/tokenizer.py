@@ -32,8 +32,8 @@ class TokenizerError(ValueError):
 class Tokenizer:
     """Byte-level BPE: any text and any bytes have ids, and every id stands for fixed bytes.
 
-    `token_bytes[id]` are those bytes; a special token stands for its own name. `named_ids` are the ids of all tokens that
-    a name in the text stands for, `control_ids` those of them that no reader sees.
+    `token_bytes[id]` are those bytes; a special token stands for its own name. `named_ids` are the ids of all tokens
+    that a name in the text stands for, `control_ids` those of them that no reader sees.
     """
 
     def __init__(self, backend: tokenizers.Tokenizer) -> None:
