@@ -9,13 +9,16 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from axk1.server.access import Caller
-from axk1.server.settings import DatabaseSettings
+from axk1.server.access import Caller, Gate
+from axk1.server.gateway import Gateway
+from axk1.server.parts import Parts
+from axk1.server.settings import DatabaseSettings, ServeSettings
 from axk1.server.store.database import open_database
 from axk1.server.store.migrate import migrate
 from axk1.server.tenancy.administration import OPERATOR, Administration
 from axk1.server.tenancy.gate import KeyedGate
 from axk1.server.tenancy.people import KeyWish, NewKey
+from server.played import PlayedProvider
 
 NOW = 1_764_244_800.0  # 2025-11-27 12:00 UTC
 
@@ -49,6 +52,11 @@ class Party:
         async with self.database.connect() as connection:
             rows = await connection.execute(text("SELECT * FROM ledger ORDER BY id"))
             return [dict(row) for row in rows.mappings()]
+
+
+def parts_of(gate: Gate, database: AsyncEngine) -> Parts:
+    """A server's parts around a played model."""
+    return Parts(Gateway({"played": PlayedProvider()}, gate), ServeSettings(), database, NOW)
 
 
 @asynccontextmanager

@@ -12,11 +12,12 @@ from starlette.middleware.base import RequestResponseEndpoint
 from axk1 import __version__
 from axk1.server.errors import ApiError
 from axk1.server.parts import Parts
+from axk1.server.tenancy import api as admin_api
 
 __all__ = ["create_app"]
 
 # A front is a module with a function `router(parts)`. Each is added here.
-ROUTERS: tuple[Callable[[Parts], APIRouter], ...] = ()
+ROUTERS: tuple[Callable[[Parts], APIRouter], ...] = (admin_api.router,)
 
 
 def create_app(parts: Parts) -> FastAPI:

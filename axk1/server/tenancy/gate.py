@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Insert, delete, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -53,7 +53,7 @@ class KeyedGate:
         await _bury(database, journals, clock())
         journal = Journal(journals / f"{secrets.token_hex(8)}.jsonl")
         async with exclusive(database) as connection:
-            await connection.execute(insert(Instance).values(id=journal.instance, started=clock(), beat=0))
+            await connection.execute(_registered(journal, clock()))
         return cls(database, journal, clock)
 
     async def identify(self, key: str | None) -> Caller:
@@ -118,13 +118,19 @@ class KeyedGate:
         """Shows that this server lives, and ends what servers without a beat for a minute of looks have left open."""
         async with self.database.begin() as connection:
             mine = Instance.id == self._journal.instance
-            await connection.execute(update(Instance).where(mine).values(beat=Instance.beat + 1))
+            beaten = await connection.execute(update(Instance).where(mine).values(beat=Instance.beat + 1))
+            if not beaten.rowcount:  # this server was silent so long that another one took it for dead
+                await connection.execute(_registered(self._journal, self._clock()))
             others = (await connection.execute(select(Instance.id, Instance.beat).where(~mine))).all()
         seen = {id_: self._beats.get(id_, (beat, 0)) for id_, beat in others}
         self._beats = {id_: (beat, seen[id_][1] + 1 if seen[id_][0] == beat else 0) for id_, beat in others}
         for id_ in [id_ for id_, (_, looks) in self._beats.items() if looks >= _DEAD_LOOKS]:
             async with exclusive(self.database) as connection:
                 await _interrupt(connection, id_, self._clock())
+
+
+def _registered(journal: Journal, now: float) -> Insert:
+    return insert(Instance).values(id=journal.instance, started=now, beat=0)
 
 
 async def _bury(database: AsyncEngine, journals: Path, now: float) -> None:
