@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Insert, delete, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from axk1.server.access import Caller, Outcome, Ticket
@@ -22,7 +21,7 @@ from axk1.server.tenancy.journal import Journal, orphans
 from axk1.server.tenancy.keys import id_of, is_key
 from axk1.server.tenancy.ledger import Admission, Settlement, key_refusal, open_rows, write
 from axk1.server.tenancy.tables import Instance, Key
-from axk1.server.tenancy.writer import Writer, away
+from axk1.server.tenancy.writer import AWAY, Writer, away
 
 __all__ = ["KeyedGate"]
 
@@ -97,7 +96,7 @@ class KeyedGate:
         try:
             async with self.database.connect() as connection:
                 row = (await connection.execute(select(*Key.__table__.c).where(Key.id == (id_of(key) or "")))).first()
-        except (SQLAlchemyError, OSError) as error:
+        except AWAY as error:
             raise away() from error
         if row is None or not is_key(key, row.digest):
             raise unauthorized("the API key is not known")
@@ -111,7 +110,7 @@ class KeyedGate:
             await asyncio.sleep(_BEAT_SECONDS)
             try:
                 await self.look_around()
-            except (SQLAlchemyError, OSError) as error:
+            except AWAY as error:
                 _log.debug("no heartbeat: %s", error)
 
     async def look_around(self) -> None:

@@ -110,7 +110,7 @@ class LedgerRow(Base):
         Index("ix_ledger_outcome_instance", "outcome", "instance"),
     )
 
-    id: Mapped[str] = mapped_column(_ID, primary_key=True)
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
     instance: Mapped[str] = mapped_column(_ID)
     key: Mapped[str] = mapped_column(_ID)
     project: Mapped[str] = mapped_column(_ID)

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sqlalchemy import exc
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -19,7 +20,10 @@ from axk1.server.store.database import exclusive
 from axk1.server.tenancy.journal import Journal
 from axk1.server.tenancy.ledger import Admission, Settlement, write
 
-__all__ = ["Writer", "away"]
+__all__ = ["AWAY", "Writer", "away"]
+
+AWAY = (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError, OSError)
+"""Errors of a database that cannot be reached, is full, locked or read-only: it may be back. Others are mistakes."""
 
 _MOST = 256  # of one transaction
 _PATIENCE = 15.0  # seconds for one transaction; a database that takes longer is away
@@ -91,7 +95,7 @@ class Writer:
                 await self._write([], [])
             batch = [self._jobs.popleft() for _ in range(min(len(self._jobs), _MOST))]
             if batch:
-                await self._serve(batch)
+                await self._serve_apart(batch)
 
     async def _rest(self) -> None:
         """Until there is work, or time to look for the database."""
@@ -103,6 +107,18 @@ class Writer:
 
     def _due(self) -> bool:
         return self._away_since is None or time.monotonic() - self._away_since >= _PAUSE
+
+    async def _serve_apart(self, batch: Sequence[_Job]) -> None:
+        """A job that the database will never take (a mistake of ours) fails alone, not those that came with it."""
+        try:
+            await self._serve(batch)
+        except SQLAlchemyError as error:
+            if len(batch) == 1:
+                _log.error("the ledger could not be written: %s", error)
+                _fail(batch[0], error)
+            else:
+                for job in batch:
+                    await self._serve_apart([job])
 
     async def _serve(self, batch: Sequence[_Job]) -> None:
         admitting = [job for job in batch if isinstance(job.work, Admission) and not job.done.cancelled()]
@@ -129,7 +145,7 @@ class Writer:
                 for place in range(0, len(waiting), _MOST):
                     await write(connection, [], waiting[place : place + _MOST])
                 answers = await write(connection, admissions, settlements)
-        except (SQLAlchemyError, OSError) as error:
+        except AWAY as error:
             if self._away_since is None:
                 _log.warning("the database cannot be reached; usage is kept in %s: %s", self._journal.path, error)
             self._away_since = time.monotonic()
@@ -153,7 +169,7 @@ class Writer:
             await asyncio.to_thread(self._journal.append, ends)
         except OSError as error:  # a full disk: who waits for it must know
             for job in settling:
-                job.done.set_exception(error)
+                _fail(job, error)
             _log.error("usage could not be kept in %s: %s", self._journal.path, error)
             return
         self._waiting = True
@@ -164,9 +180,12 @@ def _left(id_: str, at: float) -> Settlement:
 
 
 def _resolve(job: _Job, answer: Ticket | ApiError | None) -> None:
-    if job.done.done():
-        return
     if isinstance(answer, ApiError):
-        job.done.set_exception(answer)
-    else:
+        _fail(job, answer)
+    elif not job.done.done():
         job.done.set_result(answer)
+
+
+def _fail(job: _Job, error: Exception) -> None:
+    if not job.done.done():
+        job.done.set_exception(error)

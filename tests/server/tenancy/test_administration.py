@@ -157,7 +157,7 @@ def test_usage_is_summed(url: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.2", "example.com", ""])
 def test_without_a_key_only_this_machine_is_served(host: str) -> None:
-    with pytest.raises(ValueError, match="axk1 admin key create"):
+    with pytest.raises(ValueError, match="axk1 admin key create NAME"):
         may_listen(host, keys_exist=False)
     may_listen(host, keys_exist=True)
     for loopback in ("127.0.0.1", "localhost", "::1", "[::1]", "127.0.0.2"):

@@ -1,8 +1,10 @@
 """Servers that are killed, and a database that goes away and comes back: no row is lost, none counts twice."""
 
 import asyncio
+import random
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,6 +110,36 @@ def test_a_kill_in_the_middle_of_many_loses_and_doubles_nothing(url: str, tmp_pa
     asyncio.run(whole())
 
 
+@pytest.mark.slow
+def test_kills_at_random_lose_and_double_nothing(url: str, tmp_path: Path) -> None:
+    """What a server has acknowledged is there after it was killed, and the counts are the sum of the rows."""
+
+    async def whole() -> None:
+        async with party(url, tmp_path) as p:
+            secret, draw = (await p.key()).secret, random.Random(5)
+            for turn in range(25):
+                with servers() as started:
+                    started.append(Server(url, tmp_path / "a", secret))
+                    groups = [[f"t{turn}g{group}r{i}" for i in range(10)] for group in range(40)]
+                    for names in groups:
+                        started[0].send("admit 50 " + " ".join(names))
+                        started[0].send("settle " + " ".join(names))
+                    time.sleep(draw.uniform(0, 0.5))  # the kill comes at any time
+                    started[0].process.kill()
+                    said = started[0].process.communicate()[0].split("\n")
+                    started.append(Server(url, tmp_path / "a", secret))
+                rows = await p.ledger()
+                found = outcomes(rows)
+                assert {line.split()[0] for line in said if line.endswith(" in")} <= set(found)
+                settled = said.count("done") // 2  # an admission and a settlement each
+                assert all(found[name] == "completed" for names in groups[:settled] for name in names)
+                assert set(found.values()) <= {"completed", "interrupted"}
+                spent = (await p.admin.spent(OPERATOR, p.organisation)).get("total", 0)
+                assert spent == 5 * list(found.values()).count("completed") == sum(row["charged"] for row in rows)
+
+    asyncio.run(whole())
+
+
 def test_two_servers_share_a_quota(url: str, tmp_path: Path) -> None:
     async def whole() -> None:
         async with party(url, tmp_path) as p:
@@ -152,6 +184,7 @@ def test_a_database_that_goes_away_and_comes_back(
             with pytest.raises(ApiError) as refused:
                 await p.gate.admit(caller, "new", CHAT, "nano", 50)
             assert (refused.value.status, refused.value.headers["Retry-After"]) == (503, "3")
+            assert await p.gate.identify(key.secret) == caller  # seen a moment ago
             p.gate.forget()
             with pytest.raises(ApiError, match="database cannot be reached"):
                 await p.gate.identify(key.secret)

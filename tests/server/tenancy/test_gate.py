@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DataError
 
 from axk1.server.access import Ticket
 from axk1.server.calls import Usage
@@ -12,6 +13,7 @@ from axk1.server.errors import ApiError
 from axk1.server.tenancy.administration import OPERATOR
 from axk1.server.tenancy.limits import Limits
 from axk1.server.tenancy.people import KeyWish
+from postgres_cluster import Cluster
 from tenancy_parties import Party, party
 
 CHAT = "/v1/chat/completions"
@@ -163,3 +165,17 @@ def test_a_client_that_leaves_while_it_is_admitted_leaves_no_open_row(tmp_path: 
         assert (await p.admin.spent(OPERATOR, p.organisation)).get("total", 0) == 0
 
     run(play, f"sqlite:///{tmp_path}/axk1.sqlite3", tmp_path)
+
+
+def test_a_row_that_the_database_never_takes_fails_alone(cluster: Cluster, tmp_path: Path) -> None:
+    async def play(p: Party) -> None:
+        caller = await p.caller()
+        names = ["r1", "nul\0", "r2"]
+        asked = [p.gate.admit(caller, name, CHAT, "nano", 1) for name in names]
+        first, bad, second = await asyncio.gather(*asked, return_exceptions=True)
+        assert isinstance(first, Ticket)
+        assert isinstance(bad, DataError)
+        assert isinstance(second, Ticket)
+        await p.gate.settle(first, Usage(1), "completed")
+
+    run(play, cluster.create("poison"), tmp_path)

@@ -106,7 +106,7 @@ def _ledger() -> None:
     )
     op.create_table(
         "ledger",
-        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("instance", sa.String(length=64), nullable=False),
         sa.Column("key", sa.String(length=64), nullable=False),
         sa.Column("project", sa.String(length=64), nullable=False),
