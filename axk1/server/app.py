@@ -10,14 +10,17 @@ from fastapi.responses import JSONResponse
 from starlette.middleware.base import RequestResponseEndpoint
 
 from axk1 import __version__
+from axk1.server.batches import routes as batches
 from axk1.server.errors import ApiError
+from axk1.server.files import routes as files
+from axk1.server.histories import routes as histories
 from axk1.server.parts import Parts
-from axk1.server.tenancy import api as admin_api
+from axk1.server.tenancy import api as tenancy
 
 __all__ = ["create_app"]
 
 # A front is a module with a function `router(parts)`. Each is added here.
-ROUTERS: tuple[Callable[[Parts], APIRouter], ...] = (admin_api.router,)
+ROUTERS: tuple[Callable[[Parts], APIRouter], ...] = (files.router, batches.router, histories.router, tenancy.router)
 
 
 def create_app(parts: Parts) -> FastAPI:

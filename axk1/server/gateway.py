@@ -28,11 +28,12 @@ __all__ = ["Gateway", "Metered", "Origin"]
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a call comes from: who asks, through which endpoint, under which request id."""
+    """Where a call comes from: who asks, through which endpoint, under which request id; `background`: nobody waits."""
 
     caller: Caller
     endpoint: str
     request_id: str
+    background: bool = False
 
 
 class Gateway:
@@ -43,6 +44,12 @@ class Gateway:
             raise ValueError("a gateway needs at least one model")
         self.providers = dict(providers)
         self.gate = gate
+        self._interactive: set[str] = set()  # tickets of answers that somebody waits for
+
+    @property
+    def interactive(self) -> int:
+        """Answers under way that somebody waits for: background work gives way to them."""
+        return len(self._interactive)
 
     def provider(self, model: str) -> Provider:
         """404 for a name that no model has."""
@@ -71,9 +78,9 @@ class Gateway:
         try:
             made = await provider.embed(call)
         except BaseException as error:
-            await self._settle(ticket, Usage(), _outcome(error))
+            await self.settle(ticket, Usage(), _outcome(error))
             raise
-        await self._settle(ticket, made.usage, "completed")
+        await self.settle(ticket, made.usage, "completed")
         return made
 
     async def tokenize(self, call: TokenizeCall) -> Tokens:
@@ -87,26 +94,31 @@ class Gateway:
 
     async def _admit(self, origin: Origin, call: ChatCall | TextCall | EmbedCall, provider: Provider) -> Ticket:
         most = most_tokens(call, provider.card.context)
-        return await self.gate.admit(origin.caller, origin.request_id, origin.endpoint, call.model, most)
+        ticket = await self.gate.admit(origin.caller, origin.request_id, origin.endpoint, call.model, most)
+        if not origin.background:
+            self._interactive.add(ticket.id)
+        return ticket
 
     async def _metered(self, ticket: Ticket, asked: Awaitable[Answer]) -> Metered:
         try:
             answer = await asked
         except BaseException as error:
-            await self._settle(ticket, Usage(), _outcome(error))
+            await self.settle(ticket, Usage(), _outcome(error))
             raise
-        return Metered(answer, ticket, self.gate)
+        return Metered(answer, ticket, self)
 
-    async def _settle(self, ticket: Ticket, usage: Usage, outcome: Outcome) -> None:
+    async def settle(self, ticket: Ticket, usage: Usage, outcome: Outcome) -> None:
+        """Closes a ticket, also when the task that asks is being cancelled."""
+        self._interactive.discard(ticket.id)
         await asyncio.shield(self.gate.settle(ticket, usage, outcome))
 
 
 class Metered:
     """An Answer that settles its ticket exactly once: before its end is seen, when it fails, or when it is closed."""
 
-    def __init__(self, answer: Answer, ticket: Ticket, gate: Gate) -> None:
+    def __init__(self, answer: Answer, ticket: Ticket, gateway: Gateway) -> None:
         self._answer = answer
-        self._gate = gate
+        self._gateway = gateway
         self._settled = False
         self.ticket = ticket
 
@@ -140,7 +152,7 @@ class Metered:
     async def _settle(self, outcome: Outcome) -> None:
         if not self._settled:
             self._settled = True
-            await asyncio.shield(self._gate.settle(self.ticket, self.usage, outcome))
+            await self._gateway.settle(self.ticket, self.usage, outcome)
 
 
 def _outcome(error: BaseException) -> Outcome:

@@ -22,10 +22,13 @@ class LimitSettings:
 
     body_bytes: int = 8 << 20  # of a request, but for uploads
     upload_bytes: int = 512 << 20  # of a file
+    project_file_bytes: int = 10 << 30  # of all files of a project
+    key_history_bytes: int = 1 << 30  # of all conversations that the web chat keeps for a key
     json_depth: int = 64
     request_seconds: float = 600.0  # until an answer is complete
     body_seconds: float = 30.0  # until a request's body is there
     most_at_once: int = 512  # answers under way; more get 503
+    batch_at_once: int = 8  # requests of batches under way while nobody else asks; one while somebody does
     grace_seconds: float = 30.0  # for running answers when the server stops
 
     def __post_init__(self) -> None:

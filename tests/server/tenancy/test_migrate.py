@@ -10,6 +10,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
+import axk1.server.store.batches
+import axk1.server.store.files
+import axk1.server.store.histories
 import axk1.server.tenancy.tables
 from axk1.server.settings import DatabaseSettings
 from axk1.server.store.database import Base, open_database

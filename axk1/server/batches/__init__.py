@@ -1,0 +1,1 @@
+"""Many requests in one file, answered when nobody else asks: /v1/batches."""

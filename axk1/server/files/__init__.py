@@ -1,0 +1,1 @@
+"""Files that clients keep on the server: /v1/files."""

@@ -1,0 +1,1 @@
+"""Conversations of the web chat, kept for a key: /web/api/conversations."""
