@@ -54,9 +54,9 @@ class Party:
             return [dict(row) for row in rows.mappings()]
 
 
-def parts_of(gate: Gate, database: AsyncEngine) -> Parts:
+def parts_of(gate: Gate, database: AsyncEngine, folder: Path) -> Parts:
     """A server's parts around a played model."""
-    return Parts(Gateway({"played": PlayedProvider()}, gate), ServeSettings(), database, NOW)
+    return Parts(Gateway({"played": PlayedProvider()}, gate), ServeSettings(folder=folder), database, NOW)
 
 
 @asynccontextmanager

@@ -16,11 +16,18 @@ from axk1.server.files import routes as files
 from axk1.server.histories import routes as histories
 from axk1.server.parts import Parts
 from axk1.server.tenancy import api as tenancy
+from axk1.server.tenancy import office
 
 __all__ = ["create_app"]
 
 # A front is a module with a function `router(parts)`. Each is added here.
-ROUTERS: tuple[Callable[[Parts], APIRouter], ...] = (files.router, batches.router, histories.router, tenancy.router)
+ROUTERS: tuple[Callable[[Parts], APIRouter], ...] = (
+    files.router,
+    batches.router,
+    histories.router,
+    tenancy.router,
+    office.pages,
+)
 
 
 def create_app(parts: Parts) -> FastAPI:

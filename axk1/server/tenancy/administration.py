@@ -18,7 +18,8 @@ from axk1.server.errors import bad_request, not_found
 from axk1.server.store.database import exclusive
 from axk1.server.tenancy.audit import Entry, first_broken, read, record
 from axk1.server.tenancy.keys import digest_of, new_key
-from axk1.server.tenancy.limits import Limits
+from axk1.server.tenancy.ledger import key_refusal
+from axk1.server.tenancy.limits import NO_LIMITS, Limits
 from axk1.server.tenancy.lookup import exists, home_of, key_row, organisation_of_project
 from axk1.server.tenancy.people import KeyInfo, KeyWish, NewKey, OrganisationInfo, ProjectInfo
 from axk1.server.tenancy.roles import require, require_key
@@ -92,8 +93,16 @@ class Administration:
         async with self._database.connect() as connection:
             return [ProjectInfo(*row) for row in await connection.execute(wanted)]
 
-    async def create_key(self, actor: Caller, project: str, wish: KeyWish) -> NewKey:
-        """The only time that the key can be seen."""
+    async def project(self, actor: Caller, project: str) -> ProjectInfo:
+        """One of them."""
+        columns = (Project.id, Project.organisation, Project.name, Project.created)
+        async with self._database.connect() as connection:
+            require(actor, "read_members", await organisation_of_project(connection, actor, project))
+            row = (await connection.execute(select(*columns).where(Project.id == project))).one()
+            return ProjectInfo(*row)
+
+    async def create_key(self, actor: Caller, project: str, wish: KeyWish, limits: Limits = NO_LIMITS) -> NewKey:
+        """The only time that the key can be seen. It has its limits from the beginning."""
         secret, public = new_key()
         async with exclusive(self._database) as connection:
             home = await organisation_of_project(connection, actor, project)
@@ -107,7 +116,8 @@ class Administration:
             )  # fmt: skip
             lists = {"models": json.dumps(wish.models), "endpoints": json.dumps(wish.endpoints)}
             await connection.execute(insert(Key).values({**asdict(info), **lists, "digest": digest_of(secret)}))
-            await self._record(connection, actor, home, "key.create", public, asdict(wish))
+            await connection.execute(insert(LimitRow).values({"subject": public, **asdict(limits)}))
+            await self._record(connection, actor, home, "key.create", public, {**asdict(wish), **asdict(limits)})
         self._changed()
         return NewKey(info, secret)
 
@@ -117,6 +127,21 @@ class Administration:
         wanted = select(*Key.__table__.c).where(Key.organisation == organisation).order_by(Key.created)
         async with self._database.connect() as connection:
             return [KeyInfo.of(row) for row in await connection.execute(wanted)]
+
+    async def key(self, actor: Caller, key: str) -> KeyInfo:
+        """One of them."""
+        async with self._database.connect() as connection:
+            row = await key_row(connection, actor, key)
+        require(actor, "read_members", row.organisation)
+        return KeyInfo.of(row)
+
+    async def caller_of(self, key: str) -> Caller | None:
+        """Whom a key belongs to now; None for one that is revoked, expired or not there."""
+        async with self._database.connect() as connection:
+            row = (await connection.execute(select(*Key.__table__.c).where(Key.id == key))).first()
+        if row is None or key_refusal(row, self._clock()):
+            return None
+        return Caller(row.id, row.organisation, row.project, row.role, row.system)
 
     async def revoke_key(self, actor: Caller, key: str) -> KeyInfo:
         """From now on it is refused: here at once, for admissions of other servers too. Twice is harmless."""
@@ -156,18 +181,26 @@ class Administration:
             return {row.window: row.tokens for row in await connection.execute(wanted)}
 
     async def usage(
-        self, actor: Caller, by: Sequence[Group], span: Span = EVER, organisation: str | None = None
+        self,
+        actor: Caller,
+        by: Sequence[Group],
+        span: Span = EVER,
+        organisation: str | None = None,
+        project: str | None = None,
     ) -> list[UsageRow]:
-        """Sums of the ledger; `organisation` None: all, for system administrators."""
+        """Sums of the ledger; `organisation` None: all, for system administrators; of one project or of all."""
         require(actor, "read_usage" if organisation is not None else "manage_system", organisation or "")
         async with self._database.connect() as connection:
-            return await sums(connection, by, span, organisation)
+            return await sums(connection, by, span, organisation, project)
 
-    async def audit(self, actor: Caller, organisation: str | None = None, most: int = 100) -> list[Entry]:
-        """The newest acts first; `organisation` None: all, for system administrators."""
+    async def audit(
+        self, actor: Caller, organisation: str | None = None, most: int = 100, before: int | None = None
+    ) -> list[Entry]:
+        """The newest acts first, those with a number below `before`; `organisation` None: all, for system
+        administrators."""
         require(actor, "read_audit" if organisation is not None else "manage_system", organisation or "")
         async with self._database.connect() as connection:
-            return await read(connection, organisation, most)
+            return await read(connection, organisation, most, before)
 
     async def check_audit(self, actor: Caller) -> tuple[int, int | None, str]:
         """How many entries there are, the first that was tampered with, and the last digest: whoever writes that down

@@ -41,11 +41,13 @@ async def record(
     await connection.execute(insert(AuditRow).values({**vars(entry), "digest": _seal(entry, before)}))
 
 
-async def read(connection: AsyncConnection, organisation: str | None, most: int | None) -> list[Entry]:
-    """The newest entries, of one organisation or of all, newest first."""
+async def read(connection: AsyncConnection, organisation: str | None, most: int, before: int | None) -> list[Entry]:
+    """The newest entries with a number below `before`, of one organisation or of all, newest first."""
     wanted = select(*AuditRow.__table__.c).order_by(AuditRow.number.desc()).limit(most)
     if organisation is not None:
         wanted = wanted.where(AuditRow.organisation == organisation)
+    if before is not None:
+        wanted = wanted.where(AuditRow.number < before)
     return [Entry(*row) for row in await connection.execute(wanted)]
 
 

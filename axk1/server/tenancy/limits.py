@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["Level", "Limits", "Refusal", "Standing", "headers_of", "windows"]
+__all__ = ["NO_LIMITS", "Level", "Limits", "Refusal", "Standing", "headers_of", "windows"]
 
 TOTAL = "total"
 
@@ -26,6 +26,9 @@ class Limits:
         for name, value in vars(self).items():
             if value is not None and not 0 <= value < 1 << 62:
                 raise ValueError(f"{name} must be 0 or more, not {value}")
+
+
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class UsageRow:
 
 
 async def sums(
-    connection: AsyncConnection, by: Sequence[Group], span: Span, organisation: str | None
+    connection: AsyncConnection, by: Sequence[Group], span: Span, organisation: str | None, project: str | None = None
 ) -> list[UsageRow]:
     """Grouped by `by`, in its order; of one organisation or of all."""
     columns: list[ColumnElement[str]] = [func.coalesce(getattr(LedgerRow, name), "open") for name in by]
@@ -55,6 +55,8 @@ async def sums(
         wanted = wanted.where(LedgerRow.day <= span.until)
     if organisation is not None:
         wanted = wanted.where(LedgerRow.organisation == organisation)
+    if project is not None:
+        wanted = wanted.where(LedgerRow.project == project)
     places = range(1, len(by) + 1)
     rows = await connection.execute(wanted.group_by(*columns).order_by(*columns) if places else wanted)
     return [UsageRow(tuple(row[: len(by)]), *map(int, row[len(by) :])) for row in rows]

@@ -167,7 +167,7 @@ def test_without_a_key_only_this_machine_is_served(host: str) -> None:
 def test_the_json_api(url: str, tmp_path: Path) -> None:
     async def play(p: Party) -> None:
         owner = (await p.key(KeyWish("주인", "owner"))).secret
-        app = create_app(parts_of(p.gate, p.database))
+        app = create_app(parts_of(p.gate, p.database, tmp_path))
         transport = httpx.ASGITransport(app=app)
         headers = {"Authorization": f"Bearer {owner}"}
         async with httpx.AsyncClient(transport=transport, base_url="http://axk1/admin/api", headers=headers) as http:
@@ -187,6 +187,7 @@ def test_the_json_api(url: str, tmp_path: Path) -> None:
             assert (await http.get("/audit/check")).status_code == 403
             mine = {"Authorization": f"Bearer {secret}"}
             assert (await http.get(f"/organisations/{p.organisation}/keys", headers=mine)).status_code == 403
+            assert "/admin/sign-in" in (await http.get("http://axk1/admin")).text  # the operator's pages, beside it
             assert (await http.post(f"/keys/{key}/revoke")).json()["revoked"] > p.clock.now
             assert (await http.get("/organisations", headers=mine)).status_code == 401
             assert (await http.get("/organisations", headers={"Authorization": ""})).status_code == 401
@@ -196,7 +197,7 @@ def test_the_json_api(url: str, tmp_path: Path) -> None:
 
 def test_every_route_of_the_api_is_on_the_openapi_page(sqlite: str, tmp_path: Path) -> None:
     async def play(p: Party) -> None:
-        paths = create_app(parts_of(p.gate, p.database)).openapi()["paths"]
+        paths = create_app(parts_of(p.gate, p.database, tmp_path)).openapi()["paths"]
         assert sum(path.startswith("/admin/api/") for path in paths) == 11
 
     run(play, sqlite, tmp_path)
