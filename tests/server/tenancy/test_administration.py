@@ -8,10 +8,12 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from axk1.server.access import Caller, Role
+from axk1.server.access import Caller, OpenGate, Role
 from axk1.server.app import create_app
 from axk1.server.calls import Usage
 from axk1.server.errors import ApiError
+from axk1.server.settings import DatabaseSettings
+from axk1.server.store.database import open_database
 from axk1.server.tenancy.administration import OPERATOR
 from axk1.server.tenancy.limits import Limits
 from axk1.server.tenancy.listen import may_listen
@@ -201,3 +203,16 @@ def test_every_route_of_the_api_is_on_the_openapi_page(sqlite: str, tmp_path: Pa
         assert sum(path.startswith("/admin/api/") for path in paths) == 11
 
     run(play, sqlite, tmp_path)
+
+
+def test_without_its_database_the_api_says_so_and_when_to_come_again(tmp_path: Path) -> None:
+    async def whole() -> None:
+        database = open_database(DatabaseSettings(f"postgresql://axk1@/axk1?host={tmp_path}"), tmp_path)
+        transport = httpx.ASGITransport(app=create_app(parts_of(OpenGate(), database, tmp_path)))
+        async with httpx.AsyncClient(transport=transport, base_url="http://axk1") as http:
+            answer = await http.get("/admin/api/organisations")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "3")
+        assert answer.json()["error"]["code"] == "database_unavailable"
+        await database.dispose()
+
+    asyncio.run(whole())
