@@ -7,8 +7,10 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import InterfaceError, OperationalError
+from starlette.exceptions import HTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 
 from axk1 import __version__
@@ -16,6 +18,8 @@ from axk1.server.batches import routes as batches
 from axk1.server.errors import ApiError
 from axk1.server.files import routes as files
 from axk1.server.histories import routes as histories
+from axk1.server.openai import chat, completions, embeddings, models, tokens
+from axk1.server.openai.strict import refusal
 from axk1.server.parts import Parts
 from axk1.server.tenancy import api as tenancy
 from axk1.server.tenancy import office
@@ -27,6 +31,11 @@ _log = logging.getLogger(__name__)
 
 # A front is a module with a function `router(parts)`. Each is added here.
 ROUTERS: tuple[Callable[[Parts], APIRouter], ...] = (
+    chat.router,
+    completions.router,
+    embeddings.router,
+    models.router,
+    tokens.router,
     files.router,
     batches.router,
     histories.router,
@@ -41,6 +50,9 @@ def create_app(parts: Parts) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router(parts))
     app.add_exception_handler(ApiError, _refused)
+    app.add_exception_handler(RequestValidationError, _misshapen)
+    app.add_exception_handler(HTTPException, _unrouted)
+    app.add_exception_handler(Exception, _failed)
     for kind in (OperationalError, InterfaceError):
         app.add_exception_handler(kind, _without_database)
 
@@ -52,6 +64,26 @@ def create_app(parts: Parts) -> FastAPI:
         return response
 
     return app
+
+
+async def _misshapen(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    return await _refused(request, refusal(error))
+
+
+async def _unrouted(request: Request, error: Exception) -> JSONResponse:
+    """404 and 405 of the router itself."""
+    assert isinstance(error, HTTPException)
+    what = f"{request.method} {request.url.path}: {str(error.detail).lower()}"
+    code = "method_not_allowed" if error.status_code == 405 else None
+    return await _refused(request, ApiError(error.status_code, what, code=code, headers=error.headers or {}))
+
+
+async def _failed(request: Request, error: Exception) -> JSONResponse:
+    """A fault of ours: the log has it whole, the client only its request's name."""
+    name = request.state.request_id
+    _log.error("%s failed", name, exc_info=error)
+    return await _refused(request, ApiError(500, f"the server failed on this request ({name})", "server_error"))
 
 
 async def _without_database(request: Request, error: Exception) -> JSONResponse:

@@ -117,6 +117,7 @@ class TokenScore:
     logprob: float | None
     id: int | None = None
     top: tuple[TokenScore, ...] = ()
+    rank: int | None = None  # 1 for the likeliest; None where it is not told
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from axk1.chat.parser import CallArguments, CallBegin, Content, Reasoning, StreamParser
 from axk1.chat.parser import Event as Parsed
@@ -31,11 +31,21 @@ def shown(text: str) -> str:
 
 
 class ChatChoice:
-    """Deltas in, events out. `reasoning` counts the tokens before the end of the reasoning, `completion` all tokens."""
+    """Deltas in, events out. `reasoning` counts the tokens before the end of the reasoning, `completion` all tokens.
+
+    `own_ends` are the stop tokens that are the model's, not the caller's: no answer names them.
+    """
 
     def __init__(
-        self, number: int, tokenizer: Tokenizer, thinking: bool, logprobs: int | None, calls_allowed: bool
+        self,
+        number: int,
+        tokenizer: Tokenizer,
+        thinking: bool,
+        logprobs: int | None,
+        calls_allowed: bool,
+        own_ends: Container[int | str | None] = (),
     ) -> None:
+        self._own_ends = own_ends
         self.completion = self.reasoning = 0
         self._number = number
         self._parser = StreamParser(thinking, calls_in_pieces=True)
@@ -63,7 +73,8 @@ class ChatChoice:
         made = self._made([*parsed, *self._parser.close()])
         if self._scorer is not None and (rest := tuple(self._scorer.rest())):
             made.append(ContentPart(self._number, "", rest))
-        return [*made, Finished(self._number, self._reason(last), last.stop_reason)]
+        stop = None if last.stop_reason in self._own_ends else last.stop_reason
+        return [*made, Finished(self._number, self._reason(last), stop)]
 
     def _count(self, delta: Delta) -> None:
         self.completion += len(delta.token_ids)

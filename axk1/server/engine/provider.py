@@ -79,8 +79,9 @@ class EngineProvider:
         self._check_room(len(prompt.ids), params.max_tokens)
         with_tools = with_calls(params, tools, call.tool_choice, self._tokenizer)
         self._check_structure(call, params, with_tools)
+        own_ends = set(self.engine.config.special_token_ids) - set(call.sampling.stop_token_ids)
         choices = [
-            ChatChoice(number, self._tokenizer, prompt.thinking, params.logprobs, bool(tools))
+            ChatChoice(number, self._tokenizer, prompt.thinking, params.logprobs, bool(tools), own_ends)
             for number in range(call.n)
         ]
         return self._answer([prompt.ids] * call.n, _seeded(with_tools, call.n), choices, shared_prompt=True)

@@ -25,13 +25,14 @@ def token_text(data: bytes) -> str:
 def score(tokenizer: Tokenizer, token: int, chances: Mapping[int, Logprob], most: int, data: bytes) -> TokenScore:
     """The token with its chance and the `most` likeliest at its place; `data` is what it gives to the text."""
     ranked = sorted((chance.rank, id_) for id_, chance in chances.items() if chance.rank <= most)
-    top = tuple(_alone(tokenizer, id_, chances[id_].logprob) for _, id_ in ranked)
-    return TokenScore(token_text(_bytes_of(tokenizer, token)), data, chances[token].logprob, token, top)
+    top = tuple(_alone(tokenizer, id_, chances[id_]) for _, id_ in ranked)
+    own = chances[token]
+    return TokenScore(token_text(_bytes_of(tokenizer, token)), data, own.logprob, token, top, own.rank)
 
 
-def _alone(tokenizer: Tokenizer, token: int, logprob: float) -> TokenScore:
+def _alone(tokenizer: Tokenizer, token: int, chance: Logprob) -> TokenScore:
     data = _bytes_of(tokenizer, token)
-    return TokenScore(token_text(data), data, logprob, token)
+    return TokenScore(token_text(data), data, chance.logprob, token, rank=chance.rank)
 
 
 def _bytes_of(tokenizer: Tokenizer, token: int) -> bytes:

@@ -1,0 +1,1 @@
+"""The fronts of OpenAI's API: chat, completions, embeddings, models; and vLLM's tokenize."""

@@ -1,0 +1,76 @@
+"""Requests that are read to the letter: an unknown field is named, not ignored; JSON is JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from difflib import get_close_matches
+from typing import Any
+
+import orjson
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
+
+from axk1.server.errors import ApiError, bad_request
+
+__all__ = ["JsonRoute", "Strict", "refusal"]
+
+
+class Strict(BaseModel):
+    """A JSON object whose fields are these and no others; a null is as if the field were left out."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", protected_namespaces=())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            known = [field.alias or name for name, field in cls.model_fields.items()]
+            for name in value:
+                if name not in known:
+                    text = {"text": _unknown(name, known), "field": name}
+                    raise PydanticCustomError("unknown_field", "{text}", text)
+        return value
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known))}"
+    return f"unknown field {name!r}: {hint}"
+
+
+class JsonRoute(APIRoute):
+    """A route whose body is JSON as the standard has it: no NaN, no half of a surrogate pair, whatever its type."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler that FastAPI made, given a request that reads its JSON strictly."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            return await handler(_JsonRequest(request.scope, request.receive))
+
+        return handle
+
+
+class _JsonRequest(Request):
+    async def json(self) -> Any:
+        """400 for what is not JSON."""
+        try:
+            return orjson.loads(await self.body())
+        except orjson.JSONDecodeError as error:
+            raise bad_request(f"the body is not JSON: {error}") from error
+
+
+def refusal(error: RequestValidationError) -> ApiError:
+    """The first thing that is wrong with a request, and where."""
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
+    if first["type"] == "unknown_field":
+        place.append(first["ctx"]["field"])
+        return bad_request(first["msg"], ".".join(place), "unknown_parameter")
+    where = ".".join(place) or "body"
+    if first["type"] == "missing":
+        return bad_request(f"{where} is missing", where, "missing_required_parameter")
+    return bad_request(f"{where}: {first['msg']}", where, "invalid_value")
