@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.middleware.base import RequestResponseEndpoint
 
 from axk1 import __version__
+from axk1.server.anthropic import routes as messages
 from axk1.server.batches import routes as batches
 from axk1.server.errors import ApiError
 from axk1.server.files import routes as files
@@ -19,7 +20,12 @@ from axk1.server.parts import Parts
 __all__ = ["create_app"]
 
 # A front is a module with a function `router(parts)`. Each is added here.
-ROUTERS: tuple[Callable[[Parts], APIRouter], ...] = (files.router, batches.router, histories.router)
+ROUTERS: tuple[Callable[[Parts], APIRouter], ...] = (
+    files.router,
+    batches.router,
+    histories.router,
+    messages.router,
+)
 
 
 def create_app(parts: Parts) -> FastAPI:
