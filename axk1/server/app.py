@@ -16,6 +16,7 @@ from axk1.server.errors import ApiError
 from axk1.server.files import routes as files
 from axk1.server.histories import routes as histories
 from axk1.server.parts import Parts
+from axk1.server.responses import routes as responses
 
 __all__ = ["create_app"]
 
@@ -25,6 +26,7 @@ ROUTERS: tuple[Callable[[Parts], APIRouter], ...] = (
     batches.router,
     histories.router,
     messages.router,
+    responses.router,
 )
 
 

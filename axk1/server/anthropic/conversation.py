@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from axk1.chat.messages import Message, ToolCall
-from axk1.server.anthropic.fields import entries, flag, known, mapping, one_of, text, wrong
+from axk1.server.fields import entries, flag, known, mapping, one_of, text, wrong
 
 __all__ = ["conversation", "signature_of"]
 

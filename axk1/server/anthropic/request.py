@@ -10,9 +10,9 @@ import orjson
 from axk1.chat.messages import Tool
 from axk1.chat.sampling import SamplingParams
 from axk1.server.anthropic.conversation import conversation
-from axk1.server.anthropic.fields import entries, flag, known, mapping, number, one_of, text, whole, wrong
 from axk1.server.calls import ChatCall, Thinking, ToolChoice
 from axk1.server.errors import bad_request
+from axk1.server.fields import entries, flag, known, mapping, number, one_of, text, whole, wrong
 from axk1.server.settings import ThinkingSettings
 from axk1.server.thinking import Effort, of_anthropic, of_openai
 

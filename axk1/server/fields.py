@@ -12,7 +12,7 @@ __all__ = ["entries", "flag", "known", "mapping", "number", "one_of", "text", "w
 
 
 def wrong(place: str, message: str) -> ApiError:
-    """400, with the place in the message: Anthropic's errors have no field for it."""
+    """400, with the place in the message."""
     return bad_request(f"{place}: {message}", place)
 
 
