@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REACHABLE = import urllib.request as r; r.urlopen('$(TORCH_INDEX)/torch/', timeout=5)
 
-.PHONY: quickstart install test test-slow test-arm sanitize sanitize-threads fuzz lint format clean
+.PHONY: quickstart install postgres test test-slow test-arm sanitize sanitize-threads fuzz lint format clean
 
 quickstart: $(STAMP)
 	$(BIN)/axk1 run $(RECIPE)
@@ -30,7 +30,14 @@ $(STAMP): pyproject.toml Makefile
 	$(BIN)/pip install --quiet -e ".[train,dev]"
 	touch $@
 
-test: $(STAMP)
+# The server's tests start a PostgreSQL of their own; without its programs they are skipped. Installed where we are root.
+postgres:
+	@if ! { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1; then \
+	  if [ "$$(id -u)" != 0 ]; then echo "the tests with PostgreSQL are skipped: apt-get install postgresql"; \
+	  elif command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; fi; \
+	fi
+
+test: $(STAMP) postgres
 	$(BIN)/pytest -q
 
 test-slow: $(STAMP)

@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from axk1.chat.call_reader import CallReader
 from axk1.chat.messages import Reply, ToolCall
 from axk1.tokenizer.special import CONTROL, END_OF_TEXT, END_THINK, END_TOOL_CALL, IM_END, MARKUP, THINK, TOOL_CALL
 
-__all__ = ["Content", "Event", "Malformed", "Reasoning", "StreamParser", "parse"]
+__all__ = ["CallArguments", "CallBegin", "Content", "Event", "Malformed", "Reasoning", "StreamParser", "parse"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,22 @@ class Reasoning:
 
 @dataclass(frozen=True)
 class Content:
-    """A further piece of the answer."""
+    """A further piece of the answer; `start` is its place in all text that was pushed."""
+
+    text: str
+    start: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class CallBegin:
+    """A tool call has begun, and this is its name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class CallArguments:
+    """A further piece of the JSON text of the arguments of the call that has begun."""
 
     text: str
 
@@ -33,7 +49,7 @@ class Malformed:
     reason: str
 
 
-Event = Reasoning | Content | ToolCall | Malformed
+Event = Reasoning | Content | ToolCall | CallBegin | CallArguments | Malformed
 _State = Literal["reasoning", "content", "call", "ended"]
 
 _ENDS = (IM_END, END_OF_TEXT)
@@ -64,10 +80,16 @@ def parse(text: str, thinking: bool) -> Reply:
 class StreamParser:
     """Takes the text in pieces, however they are cut, and gives events; a tag that may be coming is held back.
 
-    A tool call is one event, when it is complete. White space alone after a tool call is not content.
+    A tool call is one event, when it is complete; with `calls_in_pieces` its name and arguments come as they are
+    written, and one that breaks off or is no call at all is Malformed behind what has come. White space alone after a
+    tool call is not content.
     """
 
-    def __init__(self, thinking: bool) -> None:
+    def __init__(self, thinking: bool, calls_in_pieces: bool = False) -> None:
+        self._in_pieces = calls_in_pieces
+        self._reader = CallReader()
+        self._begun = False
+        self._place = 0  # in all that was pushed, of what stands first in the buffer
         self._state: _State = "reasoning" if thinking else "content"
         self._buffer = ""
         self._call: list[str] = []
@@ -81,9 +103,11 @@ class StreamParser:
             before, self._buffer = self._buffer[: tag.start()], self._buffer[tag.end() :]
             self._text(before)
             self._tag(tag.group())
+            self._place += tag.end()
         held = self._held()
         ready, self._buffer = self._buffer[: len(self._buffer) - held], self._buffer[len(self._buffer) - held :]
         self._text(ready)
+        self._place += len(ready)
         return self._taken()
 
     def close(self) -> list[Event]:
@@ -108,15 +132,27 @@ class StreamParser:
             self._events.append(Reasoning(text))
         elif self._state == "call":
             self._call.append(text)
+            if self._in_pieces:
+                self._call_piece(text)
         else:
             self._content(text)
 
+    def _call_piece(self, text: str) -> None:
+        piece = self._reader.push(text)
+        if self._reader.name is not None and not self._begun:
+            self._begun = True
+            self._events.append(CallBegin(json.loads(self._reader.name, strict=False)))
+        if piece:
+            self._events.append(CallArguments(piece))
+
     def _content(self, text: str) -> None:
+        start = self._place
         if self._space is not None:
+            start -= len(self._space)
             text = self._space + text
             self._space = text if text.isspace() else None
         if self._space is None:
-            self._events.append(Content(text))
+            self._events.append(Content(text, start))
 
     def _tag(self, tag: str) -> None:
         if tag in _ENDS:
@@ -131,7 +167,12 @@ class StreamParser:
             self._events.append(Malformed(f"{tag} where it does not belong"))
 
     def _finish_call(self) -> None:
-        self._events.append(_tool_call("".join(self._call)))
+        call = _tool_call("".join(self._call))
+        if not self._in_pieces or isinstance(call, Malformed):
+            self._events.append(call)
+        elif not self._begun:  # written in another order
+            self._events += [CallBegin(call.name), CallArguments(json.dumps(call.arguments, ensure_ascii=False))]
+        self._reader, self._begun = CallReader(), False
         self._call.clear()
         self._space = ""
         self._state = "content"

@@ -6,10 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["GREEDY", "SamplingParams"]
+__all__ = ["GREEDY", "Calls", "SamplingParams"]
 
 MAX_LOGPROBS = 1000  # more per token would only fill memory
 LARGEST_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Tool calls in free text: once the token `begin` is chosen, what follows matches `grammar` (Lark) to its end, up
+    to `most` times; then the completion ends. Without a grammar `begin` is never chosen."""
+
+    begin: int
+    grammar: str | None = None
+    most: int | None = None
 
 
 @dataclass(frozen=True)
@@ -24,7 +34,9 @@ class SamplingParams:
     End: `max_tokens` (None: as far as the context goes), `stop` texts, which are cut off, `stop_token_ids`, and the
     model's own end unless `ignore_eos`.
     Report: `logprobs` and `prompt_logprobs` give the log-probability of each token and of so many likeliest.
-    Structure: at most one of `json_schema` (text or mapping), `regex`, `grammar` (Lark) that the completion matches.
+    Structure: at most one of `json_schema` (text or mapping), `regex`, `grammar` (Lark) that the completion matches, or
+    `calls` in free text. With `thinking` the completion begins with reasoning, which `</think>` ends, after
+    `thinking_budget` tokens at the latest; a structure and `stop` are about what comes behind it.
     Raises ValueError in one line for a value that makes no sense.
     """
 
@@ -46,6 +58,9 @@ class SamplingParams:
     json_schema: str | Mapping[str, Any] | None = field(default=None, hash=False)
     regex: str | None = None
     grammar: str | None = None
+    calls: Calls | None = None
+    thinking: bool = False
+    thinking_budget: int | None = None
 
     def __post_init__(self) -> None:
         # one stop text is a list of one; tuples, so that nobody changes them later
@@ -70,6 +85,11 @@ class SamplingParams:
     def structured(self) -> bool:
         """Whether the completion must match a schema, a regex or a grammar."""
         return any(one is not None for one in (self.json_schema, self.regex, self.grammar))
+
+    @property
+    def shaped(self) -> bool:
+        """Whether anything but the model says which tokens may come."""
+        return self.structured or self.calls is not None or self.thinking_budget is not None
 
     def _check_choice(self) -> None:
         _need(_finite(self.temperature) and self.temperature >= 0, "temperature must be 0 or more", self.temperature)
@@ -103,7 +123,12 @@ class SamplingParams:
                 _need(_whole(value) and 0 <= value <= MAX_LOGPROBS, f"{name} must be from 0 to {MAX_LOGPROBS}", value)
 
     def _check_structure(self) -> None:
-        asked = [name for name in ("json_schema", "regex", "grammar") if getattr(self, name) is not None]
+        budget = self.thinking_budget
+        if budget is not None:
+            _need(
+                _whole(budget) and budget >= 1 and self.thinking, "thinking_budget goes with thinking, from 1", budget
+            )
+        asked = [name for name in ("json_schema", "regex", "grammar", "calls") if getattr(self, name) is not None]
         if len(asked) > 1:
             raise ValueError(f"only one structure can be asked for, not {' and '.join(asked)}")
         if isinstance(self.json_schema, str):

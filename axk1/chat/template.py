@@ -1,7 +1,7 @@
 """Messages → text, by the one template that is also exported, rendered as transformers renders it."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from axk1.chat.messages import Message, Tool
 
-__all__ = ["files", "render", "render_for_training"]
+__all__ = ["OURS", "Template", "files", "render", "render_for_training"]
 
 _SOURCE = Path(__file__).with_name("template.jinja").read_text(encoding="utf-8")
 
@@ -125,4 +125,32 @@ def _environment() -> ImmutableSandboxedEnvironment:
     return environment
 
 
-_TEMPLATE = _environment().from_string(_SOURCE)  # compiled once: ten times the price of a rendering
+class Template:
+    """A chat template, compiled once: that is ten times the price of a rendering."""
+
+    def __init__(self, source: str, variables: Mapping[str, object] | None = None) -> None:
+        """`variables` are what a template may name beside the conversation, such as bos_token. ValueError for a source
+        that is no template."""
+        self._variables = dict(variables or {})
+        try:
+            self._template = _environment().from_string(source)
+        except TemplateError as error:
+            raise ValueError(f"the chat template cannot be read: {error}") from error
+
+    def render(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]],
+        enable_thinking: bool,
+        variables: Mapping[str, object] | None = None,
+    ) -> str:
+        """The prompt for the assistant's next turn. ValueError for what the template refuses."""
+        given = self._variables | dict(variables or {}) | {"enable_thinking": enable_thinking}
+        try:
+            return self._template.render(messages=messages, tools=tools, add_generation_prompt=True, **given)
+        except (TemplateError, TypeError) as error:
+            raise ValueError(f"the chat template cannot render this conversation: {error}") from error
+
+
+OURS = Template(_SOURCE)
+_TEMPLATE = OURS._template

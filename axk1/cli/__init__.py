@@ -14,6 +14,11 @@ from axk1.cli.words import LANGUAGES, Words, describe, language_of
 
 __all__ = ["VERBS", "Verb", "main"]
 
+_EXTRAS = {  # the packages by which an extra shows that it is missing
+    "train": ("torch", "matplotlib"),
+    "serve": ("aiosqlite", "alembic", "fastapi", "greenlet", "sqlalchemy", "uvicorn"),
+    "postgres": ("psycopg",),
+}
 INTERRUPTED = 130  # 128 + SIGINT, as shells count it
 
 
@@ -53,6 +58,11 @@ VERBS: Mapping[str, Verb] = {
         "말뭉치 정제하기, 내장 학습 문제 보기",
         "clean a corpus, or look at the built-in curriculum",
     ),
+    "admin": Verb(
+        "axk1.cli.admin:admin",
+        "서버의 조직, 키, 한도, 사용량, 감사 기록",
+        "organisations, keys, limits, usage and the audit log of a server",
+    ),
 }
 
 
@@ -83,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _missing(error: ModuleNotFoundError, say: Words) -> str:
-    extra = "train" if error.name in ("torch", "matplotlib") else "corpus"
+    extra = next((extra for extra, packages in _EXTRAS.items() if error.name in packages), "corpus")
     return say(
         f"{error.name} 패키지가 없습니다. pip install 'axk1[{extra}]'를 실행해 주세요.",
         f"the package {error.name} is missing: pip install 'axk1[{extra}]'",

@@ -91,7 +91,7 @@ def print_reply(events: Iterator[Event], console: Console, say: Words) -> None:
             console.print(f"[{say('도구', 'tool')}] {event.name} {arguments}", style="cyan", markup=False)
         elif isinstance(event, Malformed):
             console.print(f"[{say('형식 오류', 'malformed')}] {event.reason}", style="red", markup=False)
-        else:
+        elif isinstance(event, Reasoning | Content):
             style = "dim" if isinstance(event, Reasoning) else None
             console.print(event.text, end="", style=style, markup=False, soft_wrap=True)
     if shown:

@@ -36,7 +36,7 @@ from axk1.engine.scheduler import Scheduler
 from axk1.engine.speculation import Acceptance, Drafter, Speculation, Speculator
 from axk1.engine.speculation_choice import Way, chosen, drafter, with_draft_layer
 from axk1.engine.stop import TextStream
-from axk1.engine.stream import AsyncStream, Make, Stream
+from axk1.engine.stream import AsyncStream, Mailbox, Make, Stream
 from axk1.engine.streaming import ExpertStatistics, Footprint
 from axk1.native import NativeUnavailableError
 
@@ -87,6 +87,7 @@ class Engine:
         scheduler = Scheduler(pool, backend.block_size, limits.max_batch_tokens, limits.max_sequences)
         self._speculator = None if drafts is None else Speculator(drafts, limits.max_draft_tokens)
         self._loop = Loop(backend, scheduler, limits.max_waiting, self._speculator)
+        self._mailboxes: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Mailbox] = weakref.WeakKeyDictionary()
         self._finalizer = weakref.finalize(self, self._loop.close)
 
     @classmethod
@@ -146,6 +147,12 @@ class Engine:
         """What experts on disk cost since the engine was opened; None when all weights are in memory."""
         return self._backend.statistics
 
+    def check(self, params: SamplingParams) -> None:
+        """ValueError for parameters that this model cannot follow."""
+        self._reader.check(params)
+        if params.shaped:
+            self._reader.structure(params)
+
     def generate(
         self, prompts: Prompts, params: SamplingParams | Sequence[SamplingParams] | None = None
     ) -> list[RequestOutput]:
@@ -177,7 +184,7 @@ class Engine:
             for make in self._makes(prompts, params):
                 while True:
                     try:
-                        running.append(AsyncStream(make, self._loop, self))
+                        running.append(AsyncStream(make, self._loop, self, self._mailbox()))
                         break
                     except QueueFullError:
                         await asyncio.sleep(_PATIENCE)
@@ -195,7 +202,7 @@ class Engine:
 
     def astream(self, prompt: Prompt, params: SamplingParams | None = None) -> AsyncStream:
         """`stream` for `async for`; call it inside the event loop that reads it."""
-        return AsyncStream(self._make(prompt, params or SamplingParams()), self._loop, self)
+        return AsyncStream(self._make(prompt, params or SamplingParams()), self._loop, self, self._mailbox())
 
     def complete(
         self, prompts: Sequence[list[int]], max_new_tokens: int, sampling: SamplingParams = GREEDY
@@ -228,6 +235,14 @@ class Engine:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _mailbox(self) -> Mailbox:
+        """The one of the event loop that runs here; those of loops that have ended go with them."""
+        events = asyncio.get_running_loop()
+        found = self._mailboxes.get(events)
+        if found is None:
+            found = self._mailboxes[events] = Mailbox(weakref.proxy(events))
+        return found
+
     def _makes(self, prompts: Prompts, params: SamplingParams | Sequence[SamplingParams] | None) -> list[Make]:
         """All are checked before the first one runs."""
         return [self._make(prompt, one) for prompt, one in paired(listed(prompts), params or SamplingParams())]
@@ -236,9 +251,9 @@ class Engine:
         reader = self._reader
         ids = reader.prompt_ids(prompt)
         reader.check(params)
-        structure = reader.matcher(params) if params.structured else None
+        structure = reader.structure(params) if params.shaped else None
         seed = secrets.randbits(63) if params.seed is None else params.seed
-        text = TextStream(reader.tokenizer, params.stop)
+        text = TextStream(reader.tokenizer, params.stop, reader.end_of_thinking if params.thinking else None)
 
         def make(deliver: Callable[[Item], None]) -> Completion:
             return Completion(ids, params, seed, text, structure, reader.eos, reader.context, deliver)

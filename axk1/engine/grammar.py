@@ -6,7 +6,7 @@ Shape letter: V vocabulary of the model.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
@@ -54,10 +54,22 @@ class Grammars:
 
     def matcher(self, params: SamplingParams) -> Matcher:
         """ValueError in one line for a schema, regex or grammar that cannot be followed."""
-        name, source = _grammar(params)
+        return self.begin(*self.checked(*_grammar(params)))
+
+    def checked(self, name: str, source: str) -> tuple[str, str]:
+        """Both again. ValueError in one line for a grammar, in llguidance's own form, that cannot be followed."""
         error = LLMatcher.validate_grammar(source, self._tokenizer)
         if error and not error.startswith("WARNING"):
             raise ValueError(f"{name} cannot be followed: {_line(error)}")
+        return name, source
+
+    def calls(self, lark: str) -> Callable[[], Matcher]:
+        """What makes a matcher for each tool call. ValueError as `matcher`."""
+        named = self.checked("the tools' grammar", LLMatcher.grammar_from_lark(lark))
+        return lambda: self.begin(*named)
+
+    def begin(self, _name: str, source: str) -> Matcher:
+        """A matcher at its start."""
         return Matcher(LLMatcher(self._tokenizer, source, log_level=0), self._vocabulary)
 
 
@@ -67,7 +79,8 @@ class _Vocabulary:
     def __init__(self, tokenizer: Tokenizer, ends: Sequence[int]) -> None:
         self._encode = tokenizer.encode_bytes
         self.tokens = list(tokenizer.token_bytes)
-        self.special_token_ids = sorted(tokenizer.control_ids)
+        # no text of a structure may steer like them; a grammar names them by id, <[7]>
+        self.special_token_ids = sorted(tokenizer.named_ids.values())
         self.eos_token_id = [*ends, *self.special_token_ids, 0][0]  # the library asks for one in any case
         self.bos_token_id = None
 

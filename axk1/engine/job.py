@@ -60,11 +60,11 @@ class Job(Protocol):
 
 
 class Structure(Protocol):
-    """What keeps a completion in a form (`grammar.Matcher`)."""
+    """What keeps a completion in a form (`structure`): which tokens may come next (None: all), until it has ended."""
 
     @property
     def ended(self) -> bool: ...
-    def allowed(self) -> NDArray[np.bool_]: ...
+    def allowed(self) -> NDArray[np.bool_] | None: ...
     def accept(self, token: int) -> None: ...
 
 

@@ -14,6 +14,8 @@ from axk1.chat.sampling import SamplingParams
 from axk1.checkpoint import CheckpointFolder
 from axk1.engine.job import Structure
 from axk1.engine.stop import eos_ids
+from axk1.engine.structure import AfterThinking, CallsInText
+from axk1.tokenizer.special import END_THINK
 from axk1.tokenizer.tokenizer import Tokenizer
 
 __all__ = ["Prompt", "Prompts", "Reader", "listed", "paired"]
@@ -65,16 +67,34 @@ class Reader:
 
     def check(self, params: SamplingParams) -> None:
         """ValueError for sampling parameters that do not go with this model."""
-        if self.tokenizer is None and (params.stop or params.structured):
+        if self.tokenizer is None and (params.stop or params.shaped):
             asked = "stop texts" if params.stop else "a structure"
             raise ValueError(f"{asked} cannot be had: the folder has no tokenizer, so there is no text")
         for token in (*params.logit_bias, *params.stop_token_ids):
             if token >= self.vocabulary:
                 raise ValueError(f"token id {token} is outside the model's vocabulary of {self.vocabulary}")
 
-    def matcher(self, params: SamplingParams) -> Structure:
+    def structure(self, params: SamplingParams) -> Structure:
         """ValueError for a schema, regex or grammar that cannot be followed."""
-        return cast(Structure, self._grammars.matcher(params))
+        answer: Structure | None = None
+        if params.structured:
+            answer = cast(Structure, self._grammars.matcher(params))
+        elif params.calls is not None:
+            lark = params.calls.grammar
+            begin = None if lark is None else self._grammars.calls(lark)
+            answer = CallsInText(params.calls, begin, self.vocabulary)
+        if not params.thinking:
+            assert answer is not None
+            return answer
+        return AfterThinking(self.end_of_thinking, params.thinking_budget, answer, self.vocabulary)
+
+    @property
+    def end_of_thinking(self) -> int:
+        """The id of `</think>`. ValueError where the tokenizer has none."""
+        found = None if self.tokenizer is None else self.tokenizer.named_ids.get(END_THINK)
+        if found is None:
+            raise ValueError(f"thinking cannot be had: the tokenizer has no {END_THINK}")
+        return found
 
     @cached_property
     def _grammars(self) -> Any:

@@ -52,10 +52,12 @@ def _overlap(text: str, stop: str) -> int:
 
 
 class TextStream:
-    """Ids in, text out, up to the first stop text. Without a tokenizer there is no text."""
+    """Ids in, text out, up to the first stop text; with `behind`, stop texts count behind that token only. Without a
+    tokenizer there is no text."""
 
-    def __init__(self, tokenizer: Tokenizer | None, stops: Sequence[str]) -> None:
+    def __init__(self, tokenizer: Tokenizer | None, stops: Sequence[str], behind: int | None = None) -> None:
         self._tokenizer = tokenizer
+        self._behind = behind if stops else None
         self._decoder = None if tokenizer is None else StreamDecoder(tokenizer)
         self._stop = StopText(stops)
 
@@ -70,12 +72,20 @@ class TextStream:
         if self._decoder is None or self._tokenizer is None:
             return ""
         if token in self._tokenizer.control_ids or token >= self._tokenizer.vocab_size:
-            return self._stop.push(self._decoder.flush())
-        return self._stop.push(self._decoder.push(token))
+            text = self._decoder.flush()
+        else:
+            text = self._decoder.push(token)
+        if self._behind is None:
+            return self._stop.push(text)
+        if token == self._behind:
+            self._behind = None
+        return text
 
     def flush(self) -> str:
         """What was held back, at the end; a stop text may still be found in it."""
         rest = "" if self._decoder is None else self._decoder.flush()
+        if self._behind is not None:
+            return rest
         return self._stop.push(rest) + self._stop.flush()
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import queue
+from collections import deque
 from collections.abc import Callable
 from typing import Self
 
@@ -12,7 +14,7 @@ from axk1.engine.job import Completion, Item
 from axk1.engine.loop import Loop
 from axk1.engine.output import Delta, RequestOutput
 
-__all__ = ["AsyncStream", "Stream"]
+__all__ = ["AsyncStream", "Mailbox", "Stream"]
 
 Make = Callable[[Callable[[Item], None]], Completion]
 """Makes the job, given where it is to deliver."""
@@ -59,21 +61,47 @@ class Stream:
         return _output(self.job, list(self))
 
 
-class AsyncStream:
-    """The same for `async for`; made and read in one event loop."""
+class Mailbox:
+    """Brings items from the engine's thread to the streams of one event loop, with one wake-up for all that have come
+    by then: a wake-up for each token of two hundred streams would cost more than the tokens."""
 
-    def __init__(self, make: Make, loop: Loop, owner: object) -> None:
-        self._items: asyncio.Queue[Item] = asyncio.Queue()
-        self._events = asyncio.get_running_loop()
+    def __init__(self, events: asyncio.AbstractEventLoop) -> None:
+        self.events = events
+        self._items: deque[tuple[AsyncStream, Item]] = deque()
+        self._awake = False
+
+    def put(self, stream: AsyncStream, item: Item) -> None:
+        """From the engine's thread."""
+        self._items.append((stream, item))
+        if not self._awake:
+            self._awake = True
+            with contextlib.suppress(RuntimeError, ReferenceError):  # the event loop has ended, and its readers with it
+                self.events.call_soon_threadsafe(self._hand_out)
+
+    def _hand_out(self) -> None:
+        self._awake = False  # before the items are taken: what comes later wakes again
+        while self._items:
+            stream, item = self._items.popleft()
+            stream.take(item)
+
+
+class AsyncStream:
+    """The same for `async for`; made and read in one event loop, the mailbox's."""
+
+    def __init__(self, make: Make, loop: Loop, owner: object, mailbox: Mailbox) -> None:
+        self._items: deque[Item] = deque()
+        self._reader: asyncio.Future[None] | None = None
         self._loop = loop
         self._owner = owner
         self._done = False
-        self.job = make(self._deliver)
+        self.job = make(functools.partial(mailbox.put, self))
         loop.submit(self.job)
 
-    def _deliver(self, item: Item) -> None:
-        with contextlib.suppress(RuntimeError):  # the event loop has ended, and with it whoever read
-            self._events.call_soon_threadsafe(self._items.put_nowait, item)
+    def take(self, item: Item) -> None:
+        """What the mailbox brings."""
+        self._items.append(item)
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
 
     def __aiter__(self) -> Self:
         return self
@@ -81,7 +109,20 @@ class AsyncStream:
     async def __anext__(self) -> Delta:
         if self._done:
             raise StopAsyncIteration
-        item = await self._items.get()
+        while not self._items:
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
+        return self._next()
+
+    async def waiting(self) -> list[Delta]:
+        """All deltas that are there, at least one; none when the stream has ended."""
+        deltas = [delta] if (delta := await anext(self, None)) is not None else []
+        while self._items and not self._done:
+            deltas.append(self._next())
+        return deltas
+
+    def _next(self) -> Delta:
+        item = self._items.popleft()
         self._done = isinstance(item, Exception) or (isinstance(item, Delta) and item.finish_reason is not None)
         return _delta(item)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from axk1.server.calls import Usage
@@ -36,6 +37,7 @@ class Ticket:
     model: str
     endpoint: str
     reserved: int  # tokens taken from the quota beforehand
+    headers: Mapping[str, str] = field(default_factory=dict, hash=False)  # x-ratelimit-*, for the reply
 
 
 class Gate(Protocol):

@@ -21,6 +21,7 @@ from axk1.server.calls import (
     Usage,
 )
 from axk1.server.errors import ApiError, not_found
+from axk1.server.reserve import most_tokens
 
 __all__ = ["Gateway", "Metered", "Origin"]
 
@@ -61,20 +62,19 @@ class Gateway:
     async def chat(self, origin: Origin, call: ChatCall) -> Metered:
         """The answer; settled when it is read to the end or closed. ApiError as `Gate.admit` and `Provider.chat`."""
         provider = self.provider(call.model)
-        ticket = await self._admit(origin, call.model, provider, call.sampling.max_tokens, call.n)
+        ticket = await self._admit(origin, call, provider)
         return await self._metered(ticket, provider.chat(call))
 
     async def complete(self, origin: Origin, call: TextCall) -> Metered:
         """As `chat`."""
         provider = self.provider(call.model)
-        choices = call.n * len(call.prompts)
-        ticket = await self._admit(origin, call.model, provider, call.sampling.max_tokens, choices)
+        ticket = await self._admit(origin, call, provider)
         return await self._metered(ticket, provider.complete(call))
 
     async def embed(self, origin: Origin, call: EmbedCall) -> Embedded:
         """Vectors; settled when they are there."""
         provider = self.provider(call.model)
-        ticket = await self._admit(origin, call.model, provider, None, len(call.inputs))
+        ticket = await self._admit(origin, call, provider)
         try:
             made = await provider.embed(call)
         except BaseException as error:
@@ -92,11 +92,9 @@ class Gateway:
         for provider in {id(one): one for one in self.providers.values()}.values():
             await provider.close()
 
-    async def _admit(
-        self, origin: Origin, model: str, provider: Provider, max_tokens: int | None, choices: int
-    ) -> Ticket:
-        most = (max_tokens or provider.card.context or 0) * choices
-        ticket = await self.gate.admit(origin.caller, origin.request_id, origin.endpoint, model, most)
+    async def _admit(self, origin: Origin, call: ChatCall | TextCall | EmbedCall, provider: Provider) -> Ticket:
+        most = most_tokens(call, provider.card.context)
+        ticket = await self.gate.admit(origin.caller, origin.request_id, origin.endpoint, call.model, most)
         if not origin.background:
             self._interactive.add(ticket.id)
         return ticket

@@ -32,14 +32,16 @@ class TokenizerError(ValueError):
 class Tokenizer:
     """Byte-level BPE: any text and any bytes have ids, and every id stands for fixed bytes.
 
-    `token_bytes[id]` are those bytes; a special token stands for its own name. `control_ids` are the special tokens
-    that no reader sees.
+    `token_bytes[id]` are those bytes; a special token stands for its own name. `named_ids` are the ids of all tokens
+    that a name in the text stands for, `control_ids` those of them that no reader sees.
     """
 
     def __init__(self, backend: tokenizers.Tokenizer) -> None:
         self._backend = backend
         self.token_bytes = _token_bytes(backend)
-        self.control_ids = frozenset(id_ for id_, token in backend.get_added_tokens_decoder().items() if token.special)
+        added = backend.get_added_tokens_decoder()
+        self.named_ids = {token.content: id_ for id_, token in added.items()}
+        self.control_ids = frozenset(id_ for id_, token in added.items() if token.special)
 
     @property
     def vocab_size(self) -> int:

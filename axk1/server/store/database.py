@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sqlalchemy import MetaData, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
 from axk1.server.settings import DatabaseSettings
 
-__all__ = ["Base", "open_database"]
+__all__ = ["Base", "exclusive", "open_database"]
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+_LOCK = 0x61786B31  # "axk1": the advisory lock's number
 _NAMES = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -46,8 +49,22 @@ def open_database(settings: DatabaseSettings, folder: Path) -> AsyncEngine:
     return engine
 
 
+@asynccontextmanager
+async def exclusive(database: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A transaction that no other one begun here, in this process or another, runs beside; committed at the end.
+
+    SQLite takes its write lock at once: what is read before a write is still true at the write. PostgreSQL takes an
+    advisory lock, which needs no order among rows and so cannot deadlock."""
+    async with database.begin() as connection:
+        if database.dialect.name == "sqlite":
+            await connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        yield connection
+
+
 def _durable(connection: object, _record: object) -> None:
     cursor = connection.cursor()  # type: ignore[attr-defined]
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

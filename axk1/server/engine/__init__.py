@@ -1,0 +1,1 @@
+"""Our engine as a provider: conversations to prompts, tokens to events."""
