@@ -1,11 +1,17 @@
 """/v1/responses by OpenAI's client."""
 
+import asyncio
 from pathlib import Path
 
 import openai
 import pytest
+from sqlalchemy import inspect
 
 from axk1.server.calls import ChatCall
+from axk1.server.settings import DatabaseSettings
+from axk1.server.store.database import open_database
+from axk1.server.store.migrate import migrate
+from axk1.server.store.responses import ResponseRow
 from server.played import PlayedProvider
 from server.serving import AppOf, listening
 
@@ -57,3 +63,15 @@ def test_what_is_not_offered_is_refused(tmp_path: Path, change: dict[str, object
         pytest.raises(openai.BadRequestError, match=message),
     ):
         client.responses.create(model="played", input="안녕", extra_body=change)
+
+
+def test_the_migrated_table_is_the_models(tmp_path: Path) -> None:
+    async def columns() -> set[str]:
+        database = open_database(DatabaseSettings(), tmp_path)
+        await migrate(database)
+        async with database.connect() as connection:
+            found = await connection.run_sync(lambda one: inspect(one).get_columns("responses"))
+        await database.dispose()
+        return {column["name"] for column in found}
+
+    assert asyncio.run(columns()) == set(ResponseRow.__table__.columns.keys())
