@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 
 from axk1 import __version__
+from axk1.server.anthropic import routes as messages
 from axk1.server.batches import routes as batches
 from axk1.server.errors import ApiError
 from axk1.server.files import routes as files
@@ -21,6 +22,7 @@ from axk1.server.histories import routes as histories
 from axk1.server.openai import chat, completions, embeddings, models, tokens
 from axk1.server.openai.strict import refusal
 from axk1.server.parts import Parts
+from axk1.server.responses import routes as responses
 from axk1.server.tenancy import api as tenancy
 from axk1.server.tenancy import office
 from axk1.server.tenancy.writer import away
@@ -39,6 +41,8 @@ ROUTERS: tuple[Callable[[Parts], APIRouter], ...] = (
     files.router,
     batches.router,
     histories.router,
+    messages.router,
+    responses.router,
     tenancy.router,
     office.pages,
 )

@@ -1,0 +1,74 @@
+"""Fields of a request's JSON, checked one by one; what is wrong is named with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from axk1.server.errors import ApiError, bad_request
+
+__all__ = ["entries", "flag", "known", "mapping", "number", "one_of", "text", "whole", "wrong"]
+
+
+def wrong(place: str, message: str) -> ApiError:
+    """400, with the place in the message."""
+    return bad_request(f"{place}: {message}", place)
+
+
+def known(value: Mapping[str, Any], place: str, names: Collection[str]) -> None:
+    """400 for a field that is not among `names`, with the nearest of them."""
+    for name in value:
+        if name not in names:
+            near = get_close_matches(name, names, 1)
+            hint = f", did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(names))}"
+            raise wrong(f"{place}.{name}" if place else name, f"unknown field{hint}")
+
+
+def mapping(value: object, place: str) -> dict[str, Any]:
+    """400 unless it is an object."""
+    if not isinstance(value, dict):
+        raise wrong(place, "must be an object")
+    return value
+
+
+def entries(value: object, place: str) -> list[Any]:
+    """400 unless it is a list."""
+    if not isinstance(value, list):
+        raise wrong(place, "must be a list")
+    return value
+
+
+def text(value: object, place: str) -> str:
+    """400 unless it is a string."""
+    if not isinstance(value, str):
+        raise wrong(place, "must be a string")
+    return value
+
+
+def whole(value: object, place: str, least: int) -> int:
+    """400 unless it is a whole number of at least `least`."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise wrong(place, f"must be a whole number of at least {least}")
+    return value
+
+
+def number(value: object, place: str) -> float:
+    """400 unless it is from 0 to 1."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise wrong(place, "must be a number from 0 to 1")
+    return float(value)
+
+
+def flag(value: object, place: str) -> bool:
+    """400 unless it is true or false."""
+    if not isinstance(value, bool):
+        raise wrong(place, "must be true or false")
+    return value
+
+
+def one_of(value: object, place: str, names: Collection[str]) -> str:
+    """400 unless it is one of `names`."""
+    if not isinstance(value, str) or value not in names:
+        raise wrong(place, f"must be one of {', '.join(names)}")
+    return value
