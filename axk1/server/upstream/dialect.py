@@ -37,12 +37,14 @@ Ability = Literal[
 class Dialect:
     """`abilities` says which fields may be sent; `reasoning` names the message field for earlier reasoning ("": none).
 
-    `usage` says whether stream_options.include_usage is known.
+    `usage` says whether stream_options.include_usage is known, `listed` whether /v1/models may be asked as often as one
+    likes: that is how an upstream's health is checked.
     """
 
     abilities: frozenset[Ability]
     reasoning: str = ""
     usage: bool = True
+    listed: bool = True
 
     def can(self, ability: Ability) -> bool:
         """Whether the upstream has it."""
@@ -71,8 +73,8 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
         "sglang": Dialect(_SGLANG, "reasoning_content"),
         "llamacpp": Dialect(_LOCAL, "reasoning_content"),
         "openai": Dialect(_PLAIN.union({"embeddings"})),
-        # the hosted A.X K1 API: what its guide lists, and no more
-        "adot": Dialect(frozenset({"thinking", "top_k"})),
+        # the hosted A.X K1 API: what its guide lists, and no more; it takes three requests a second
+        "adot": Dialect(frozenset({"thinking", "top_k"}), listed=False),
     }
 )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from axk1.server.calls import (
     Answer,
@@ -22,6 +22,7 @@ from axk1.server.calls import (
     Usage,
 )
 from axk1.server.errors import ApiError, overloaded
+from axk1.server.settings import UpstreamSettings
 from axk1.server.upstream.failure import CANNOT_BE_REACHED
 from axk1.server.upstream.provider import UpstreamProvider
 from axk1.server.upstream.routing import Seat, choose, prefix_of
@@ -72,7 +73,8 @@ class Fleet:
     @property
     def card(self) -> ModelCard:
         """What every upstream can do, and the shortest context."""
-        cards = [seat.provider.card for seat in self.seats]
+        providers = [seat.provider for seat in self.seats]
+        cards = [one.card for one in [one for one in providers if one.known] or providers]
         known = [card.context for card in cards if card.context is not None]
         return replace(
             cards[0],
@@ -83,6 +85,17 @@ class Fleet:
             embeddings=all(card.embeddings for card in cards),
             tokenizer=all(card.tokenizer for card in cards),
         )
+
+    @classmethod
+    async def open(cls, upstreams: Sequence[UpstreamSettings], environment: Mapping[str, str]) -> Self:
+        """Upstreams that share a name, with health checks begun. ValueError for settings that make no sense."""
+        addresses = [one.url.rstrip("/") for one in upstreams]
+        twice = next((one for one in addresses if addresses.count(one) > 1), None)
+        if twice is not None:
+            raise ValueError(f"the upstream {twice} is listed twice: give it a weight instead")
+        made = cls(await asyncio.gather(*(UpstreamProvider.open(one, environment) for one in upstreams)))
+        made.start()
+        return made
 
     def start(self, seconds: float = _CHECK_SECONDS) -> None:
         """Checks every upstream every so many seconds, until `close`."""
@@ -245,6 +258,9 @@ class FleetAnswer:
                     if begun or self._closed:
                         raise
                     self._answer = await self._trip.next(error, self._ask)
+                    if self._closed:
+                        await self._answer.aclose()
+                        break
         except BaseException as error:
             self._trip.end(error)
             raise

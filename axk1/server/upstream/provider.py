@@ -46,7 +46,6 @@ class UpstreamProvider:
         self._dialect = None if kind is None else kind.changed(settings.allow, settings.deny)
         dialect("openai").changed(settings.allow, settings.deny)  # names are checked also where the kind comes later
         self._model = settings.model or settings.name
-        self._asked = False
         self.card = self._card(self._dialect or dialect("openai"), int(time.time()), settings.context or None)
 
     @classmethod
@@ -60,15 +59,21 @@ class UpstreamProvider:
             await made.check()
         return made
 
+    @property
+    def known(self) -> bool:
+        """Whether it is known what the upstream can do."""
+        return self._dialect is not None
+
     async def check(self) -> None:
         """Asks what the upstream is and whether it is there. ApiError if it is not."""
+        if self._dialect is not None and not self._dialect.listed:
+            return
         found = await self._client.ask("GET", "/models", seconds=_CHECK_SECONDS)
         models = found.get("data")
         listed = [one for one in models if isinstance(one, dict)] if isinstance(models, list) else []
         entry = next((one for one in listed if one.get("id") == self._model), None)
-        if entry is None and not (self.settings.kind == "adot" and not listed):
+        if entry is None:
             raise upstream_failed(f"the upstream {self.settings.name!r} has no model {self._model!r}")
-        entry = entry or {}
         if self._dialect is None:
             kind = dialect(kind_of_owner(entry.get("owned_by")))
             self._dialect = kind.changed(self.settings.allow, self.settings.deny)
@@ -76,7 +81,6 @@ class UpstreamProvider:
         self.card = self._card(
             self._dialect, created if isinstance(created, int) else self.card.created, self._context(entry)
         )
-        self._asked = True
 
     async def chat(self, call: ChatCall) -> Answer:
         """ApiError when the upstream refuses, cannot be reached, or cannot do what is asked."""
@@ -133,12 +137,8 @@ class UpstreamProvider:
         await self._client.close()
 
     async def _known(self) -> Dialect:
-        if not self._asked and (self._dialect is None or not self.settings.context):
-            try:
-                await self.check()
-            except ApiError:
-                if self._dialect is None:
-                    raise
+        if self._dialect is None:
+            await self.check()
         assert self._dialect is not None
         return self._dialect
 

@@ -54,7 +54,7 @@ def prefix_of(call: ChatCall | TextCall | EmbedCall) -> bytes:
         whole = [one[:_HEAD] for one in call.prompts[:1]]
     else:
         whole = [one[:_HEAD] for one in call.inputs[:1]]
-    return json.dumps(whole, default=str).encode()
+    return hashlib.blake2b(json.dumps(whole, default=str).encode()).digest()
 
 
 def choose(seats: Sequence[Seat], prefix: bytes, now: float, tried: Sequence[Seat]) -> Seat | None:
@@ -76,6 +76,6 @@ def choose(seats: Sequence[Seat], prefix: bytes, now: float, tried: Sequence[Sea
 
 def _score(seat: Seat, prefix: bytes) -> float:
     """Lowest wins; wins with the chance of its weight's share."""
-    digest = hashlib.blake2b(prefix, digest_size=8, key=seat.address.encode()[-64:]).digest()
+    digest = hashlib.blake2b(prefix + seat.address.encode(), digest_size=8).digest()
     share = (int.from_bytes(digest, "big") + 1) / (2**64 + 1)
     return -math.log(share) / seat.provider.settings.weight
