@@ -49,18 +49,41 @@ class JsonRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            return await handler(_JsonRequest(request.scope, request.receive))
+            strict = _JsonRequest(request.scope, request.receive)
+            await strict.read()
+            return await handler(strict)
 
         return handle
 
 
 class _JsonRequest(Request):
-    async def json(self) -> Any:
-        """400 for what is not JSON."""
+    """Its JSON is read before FastAPI asks for it, which would tell any fault as one and the same."""
+
+    async def read(self) -> None:
+        """400 for what is not JSON, or too deep."""
+        body = await self.body()
         try:
-            return orjson.loads(await self.body())
+            self._json = orjson.loads(body) if body else None
         except orjson.JSONDecodeError as error:
             raise bad_request(f"the body is not JSON: {error}") from error
+        deepest = self.state.limits.json_depth
+        if _deeper(self._json, deepest):
+            raise bad_request(f"the body's JSON is nested deeper than {deepest}")
+
+
+def _deeper(value: Any, most: int) -> bool:
+    """Whether objects and lists lie in each other more than `most` times."""
+    level: list[Any] = [value]
+    for _ in range(most + 1):
+        level = [
+            one
+            for found in level
+            if isinstance(found, dict | list)
+            for one in (found.values() if isinstance(found, dict) else found)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def refusal(error: RequestValidationError) -> ApiError:
