@@ -38,6 +38,11 @@ VERBS: Mapping[str, Verb] = {
         "a recipe from corpus and tokenizer over training to a model folder and its grades",
     ),
     "chat": Verb("axk1.cli.chat:chat", "모델과 대화하기", "talk with a model"),
+    "serve": Verb(
+        "axk1.cli.serve:serve",
+        "모델을 웹 채팅과 OpenAI 호환 API로 열기",
+        "offer a model as a web chat and an OpenAI-compatible API",
+    ),
     "generate": Verb("axk1.cli.generate:generate", "글 이어 쓰기", "continue a text"),
     "eval": Verb("axk1.cli.evaluate:evaluate", "모델 폴더를 채점하기", "grade a model folder"),
     "quantize": Verb(

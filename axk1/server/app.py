@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from uuid import uuid4
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
-from starlette.middleware.base import RequestResponseEndpoint
 
 from axk1 import __version__
+from axk1.server import health
 from axk1.server.anthropic import routes as messages
 from axk1.server.batches import routes as batches
 from axk1.server.errors import ApiError
@@ -23,6 +22,7 @@ from axk1.server.openai import chat, completions, embeddings, models, tokens
 from axk1.server.openai.strict import refusal
 from axk1.server.parts import Parts
 from axk1.server.responses import routes as responses
+from axk1.server.shell import Shell
 from axk1.server.tenancy import api as tenancy
 from axk1.server.tenancy import office
 from axk1.server.tenancy.writer import away
@@ -45,6 +45,7 @@ ROUTERS: tuple[Callable[[Parts], APIRouter], ...] = (
     responses.router,
     tenancy.router,
     office.pages,
+    health.router,
 )
 
 
@@ -56,17 +57,10 @@ def create_app(parts: Parts) -> FastAPI:
     app.add_exception_handler(ApiError, _refused)
     app.add_exception_handler(RequestValidationError, _misshapen)
     app.add_exception_handler(HTTPException, _unrouted)
-    app.add_exception_handler(Exception, _failed)
     for kind in (OperationalError, InterfaceError):
         app.add_exception_handler(kind, _without_database)
 
-    @app.middleware("http")
-    async def name_request(request: Request, call_next: RequestResponseEndpoint) -> Response:
-        request.state.request_id = f"req_{uuid4().hex}"
-        response = await call_next(request)
-        response.headers["x-request-id"] = request.state.request_id
-        return response
-
+    app.add_middleware(Shell, limits=parts.settings.limits, state=parts.state)
     return app
 
 
@@ -81,13 +75,6 @@ async def _unrouted(request: Request, error: Exception) -> JSONResponse:
     what = f"{request.method} {request.url.path}: {str(error.detail).lower()}"
     code = "method_not_allowed" if error.status_code == 405 else None
     return await _refused(request, ApiError(error.status_code, what, code=code, headers=error.headers or {}))
-
-
-async def _failed(request: Request, error: Exception) -> JSONResponse:
-    """A fault of ours: the log has it whole, the client only its request's name."""
-    name = request.state.request_id
-    _log.error("%s failed", name, exc_info=error)
-    return await _refused(request, ApiError(500, f"the server failed on this request ({name})", "server_error"))
 
 
 async def _without_database(request: Request, error: Exception) -> JSONResponse:

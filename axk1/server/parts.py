@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -11,6 +11,7 @@ from axk1.server.access import Caller
 from axk1.server.errors import ApiError
 from axk1.server.gateway import Gateway, Origin
 from axk1.server.settings import ServeSettings
+from axk1.server.shell import ServerState
 
 __all__ = ["ON_BEHALF", "Parts", "key_of", "origin_of"]
 
@@ -27,6 +28,7 @@ class Parts:
     settings: ServeSettings
     database: AsyncEngine
     started: float
+    state: ServerState = field(default_factory=lambda: ServerState(ready=True))
 
     async def caller(self, request: Request) -> Caller:
         """401 for a key that is missing or wrong."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -49,28 +49,62 @@ class JsonRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            return await handler(_JsonRequest(request.scope, request.receive))
+            strict = _JsonRequest(request.scope, request.receive)
+            await strict.read()
+            return await handler(strict)
 
         return handle
 
 
 class _JsonRequest(Request):
-    async def json(self) -> Any:
-        """400 for what is not JSON."""
+    """Its JSON is read before FastAPI asks for it, which would tell any fault as one and the same."""
+
+    async def read(self) -> None:
+        """400 for what is not JSON, or too deep."""
+        body = await self.body()
         try:
-            return orjson.loads(await self.body())
+            self._json = orjson.loads(body) if body else None
         except orjson.JSONDecodeError as error:
             raise bad_request(f"the body is not JSON: {error}") from error
+        deepest = self.state.limits.json_depth
+        if _deeper(self._json, deepest):
+            raise bad_request(f"the body's JSON is nested deeper than {deepest}")
+
+
+def _deeper(value: Any, most: int) -> bool:
+    """Whether objects and lists lie in each other more than `most` times."""
+    level: list[Any] = [value]
+    for _ in range(most + 1):
+        level = [
+            one
+            for found in level
+            if isinstance(found, dict | list)
+            for one in (found.values() if isinstance(found, dict) else found)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def refusal(error: RequestValidationError) -> ApiError:
-    """The first thing that is wrong with a request, and where."""
-    first = error.errors()[0]
-    place = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
+    """What is wrong with a request, and where: of several alternatives the one that the request comes closest to."""
+    placed = [(_place(one["loc"], error.body), one) for one in error.errors()]
+    place, first = max(placed, key=lambda one: len(one[0]))
     if first["type"] == "unknown_field":
-        place.append(first["ctx"]["field"])
-        return bad_request(first["msg"], ".".join(place), "unknown_parameter")
-    where = ".".join(place) or "body"
+        return bad_request(first["msg"], ".".join([*place, first["ctx"]["field"]]), "unknown_parameter")
     if first["type"] == "missing":
+        where = ".".join([*place, str(first["loc"][-1])])
         return bad_request(f"{where} is missing", where, "missing_required_parameter")
+    where = ".".join(place) or "body"
     return bad_request(f"{where}: {first['msg']}", where, "invalid_value")
+
+
+def _place(loc: Sequence[int | str], body: Any) -> list[str]:
+    """The path of an error within the body, without the names that pydantic gives to alternatives."""
+    place, value = [], body
+    for part in loc:
+        inside = (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int))
+        if inside:
+            value = value[part]
+            place.append(str(part))
+    return place if place or len(loc) < 2 else [str(part) for part in loc[1:]]

@@ -181,8 +181,8 @@ def test_the_json_api(url: str, tmp_path: Path) -> None:
             assert [one["name"] for one in listed.json()] == ["주인", "새 키"]
             limits = await http.put(f"/limits/{key}", json={"tokens_per_day": 5})
             assert limits.json()["tokens_per_day"] == 5
-            assert (await http.put(f"/limits/{key}", json={"tokens_a_day": 5})).status_code == 422
-            assert (await http.put(f"/limits/{key}", json={"at_once": "5"})).status_code == 422
+            assert (await http.put(f"/limits/{key}", json={"tokens_a_day": 5})).status_code == 400
+            assert (await http.put(f"/limits/{key}", json={"at_once": "5"})).status_code == 400
             assert (await http.get("/usage", params={"by": ["key", "day"]})).json() == []
             assert (await http.get("/usage.csv")).text.startswith("day,requests")
             assert (await http.get("/audit")).json()[0]["act"] == "limit.set"
