@@ -17,6 +17,7 @@ from axk1.server.errors import ApiError
 from axk1.server.settings import UpstreamSettings
 from axk1.server.upstream.circuit import Circuit
 from axk1.server.upstream.fleet import Fleet
+from axk1.server.upstream.opening import open_upstreams
 from axk1.server.upstream.provider import UpstreamProvider
 from axk1.server.upstream.routing import SLACK, Seat, choose, prefix_of
 from server.upstream_server import HANG, RESET, PlayedUpstream, Step, delta, event, head, refusal, reply
@@ -36,12 +37,14 @@ def ask(text: str = "안녕") -> ChatCall:
 
 @contextlib.asynccontextmanager
 async def fleet_of(
-    scripts: Sequence[Callable[[Any], list[Step]]], clock: Callable[[], float] = lambda: 0.0
+    scripts: Sequence[Callable[[Any], list[Step]]],
+    clock: Callable[[], float] = lambda: 0.0,
+    check_seconds: float | None = None,
 ) -> AsyncIterator[tuple[Fleet, list[PlayedUpstream]]]:
     async with contextlib.AsyncExitStack() as stack:
         played = [await stack.enter_async_context(PlayedUpstream(script).listening()) for script in scripts]
         named = [UpstreamSettings(one.url, "k1", timeout_seconds=0.5, gap_seconds=0.5) for one in played]
-        fleet = Fleet([await UpstreamProvider.open(one, {}) for one in named], clock)
+        fleet = Fleet([UpstreamProvider.of(one, {}) for one in named], clock, check_seconds)
         stack.push_async_callback(fleet.close)
         yield fleet, played
 
@@ -199,9 +202,11 @@ def test_retries_of_work_that_was_taken_are_few() -> None:
 
 def test_health_checks_find_out_before_clients_do() -> None:
     async def work() -> None:
-        async with fleet_of([lambda _: GOOD, lambda _: GOOD]) as (fleet, played):
+        async with fleet_of([lambda _: GOOD, lambda _: GOOD], check_seconds=0.001) as (fleet, played):
             played[0].healthy = False
-            fleet.start(0.001)
+            fleet.seats[0].draining = True
+            await text_of(fleet, ask())
+            fleet.seats[0].draining = False
             while not fleet.seats[0].circuit.is_open:
                 await asyncio.sleep(0.001)
             for number in range(6):
@@ -282,4 +287,4 @@ def test_a_fleet_serves_one_model() -> None:
     with pytest.raises(ValueError, match="one model"):
         Fleet([UpstreamProvider(one, "") for one in named])
     with pytest.raises(ValueError, match="twice"):
-        asyncio.run(Fleet.open([named[0], named[0]], {}))
+        open_upstreams([named[0], named[0]], {})

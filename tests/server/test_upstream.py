@@ -69,7 +69,8 @@ async def upstream(
     played = PlayedUpstream(script, owner)
     async with played.listening():
         named = UpstreamSettings(played.url, "k1", key_variable="KEY", **more)
-        provider = await UpstreamProvider.open(named, {"KEY": KEY})
+        provider = UpstreamProvider.of(named, {"KEY": KEY})
+        await provider.look()
         try:
             yield provider, played
         finally:
@@ -411,7 +412,8 @@ def test_an_upstream_that_is_away_at_the_start_is_asked_later() -> None:
         played = PlayedUpstream(lambda _: reply("왔어요"))
         async with played.listening():
             played.healthy = False
-            provider = await UpstreamProvider.open(UpstreamSettings(played.url, "k1"), {})
+            provider = UpstreamProvider.of(UpstreamSettings(played.url, "k1"), {})
+            await provider.look()
             assert (await refused(provider, ask())).status == 502
             played.healthy = True
             assert texts(await read(await provider.chat(ask()))) == "왔어요"
@@ -476,10 +478,10 @@ def test_an_address_that_is_none_is_refused_at_the_start(url: str) -> None:
 
 def test_settings_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="holds no key"):
-        asyncio.run(UpstreamProvider.open(UpstreamSettings("http://a/v1", "k1", key_variable="NONE"), {}))
+        UpstreamProvider.of(UpstreamSettings("http://a/v1", "k1", key_variable="NONE"), {})
     with pytest.raises(ValueError, match="no kind of upstream"):
         dialect("vlm")
     with pytest.raises(ValueError, match="no ability"):
-        asyncio.run(UpstreamProvider.open(UpstreamSettings("http://a/v1", "k1", allow=("magic",)), {}))
+        UpstreamProvider.of(UpstreamSettings("http://a/v1", "k1", allow=("magic",)), {})
     with pytest.raises(ValueError, match="weight"):
         UpstreamSettings("http://a/v1", "k1", weight=0)

@@ -97,10 +97,10 @@ def _vllm_on_node(launch: Launch) -> str:
     if launch.plan.cluster.nodes == 1:
         return f"exec {words}"
     layout = launch.plan.layout
-    start = (
-        f"export START_RANK=$((NODE_RANK * {launch.plan.cluster.gpus // layout.tensor}))\n" if layout.data > 1 else ""
-    )
-    return f'{start}set --\nif [ "$NODE_RANK" != 0 ]; then set -- --headless; fi\nexec {words} "$@"'
+    others = "--headless"
+    if layout.data > 1:
+        others += f' --data-parallel-start-rank "$((NODE_RANK * {launch.plan.cluster.gpus // layout.tensor}))"'
+    return f'set --\nif [ "$NODE_RANK" != 0 ]; then set -- {others}; fi\nexec {words} "$@"'
 
 
 def _kubernetes(launch: Launch, head: str) -> dict[str, str]:  # noqa: ARG001  (pods have names of their own)

@@ -1,4 +1,4 @@
-"""A StatefulSet with a pod on each node. JSON is YAML, so no YAML writer is needed for what strings may hold."""
+"""A StatefulSet with a pod on each node, as YAML that people can read."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def manifest(launch: Launch, engine: str, command: str, port: int) -> str:
             "template": {"metadata": {"labels": {"app": name}}, "spec": _pod(launch, engine, command, port)},
         },
     }
-    return "".join(f"---\n{_yaml(one)}\n" for one in (inner, outer, workload))
+    return "".join(f"---\n{_yaml(one)}" for one in (inner, outer, workload))
 
 
 def _pod(launch: Launch, engine: str, command: str, port: int) -> dict[str, Any]:
@@ -87,5 +87,26 @@ def _pod(launch: Launch, engine: str, command: str, port: int) -> dict[str, Any]
     }
 
 
-def _yaml(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2)
+def _yaml(value: object, indent: str = "") -> str:
+    """Block style. Strings are quoted as JSON, which YAML reads, or stand as a block of lines."""
+    if isinstance(value, dict):
+        return "".join(f"{indent}{key}:{_under(one, indent)}" for key, one in value.items())
+    if isinstance(value, list):
+        items = (
+            _yaml(one, indent + "  ") if isinstance(one, dict | list) else f"{indent}  {_scalar(one, indent)}\n"
+            for one in value
+        )
+        return "".join(f"{indent}- {one[len(indent) + 2 :]}" for one in items)
+    raise AssertionError(value)
+
+
+def _under(value: object, indent: str) -> str:
+    if isinstance(value, dict):
+        return "\n" + _yaml(value, indent + "  ")
+    return "\n" + _yaml(value, indent) if isinstance(value, list) else f" {_scalar(value, indent)}\n"
+
+
+def _scalar(value: object, indent: str) -> str:
+    if isinstance(value, str) and "\n" in value:
+        return "|\n" + "".join(f"{indent}    {line}\n" for line in value.rstrip("\n").split("\n")).rstrip("\n")
+    return json.dumps(value, ensure_ascii=False)

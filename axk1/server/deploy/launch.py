@@ -46,7 +46,7 @@ def vllm_command(launch: Launch, ray: bool) -> list[str]:
         words += ["--nnodes", str(plan.cluster.nodes), "--node-rank", "$NODE_RANK"]
         words += ["--master-addr", "$HEAD", "--master-port", str(_MASTER_PORT)]
     words += ["--dtype", "bfloat16", "--max-model-len", str(plan.wish.tokens)]
-    words += ["--max-num-seqs", str(math.ceil(plan.sequences / layout.data))]  # of each data parallel rank
+    words += ["--max-num-seqs", str(plan.most_at_once)]  # of each data parallel rank
     words += ["--max-num-batched-tokens", str(plan.step_tokens)]
     words += ["--gpu-memory-utilization", f"{plan.wish.utilization:g}"]
     if plan.wish.cache == "fp8":
@@ -72,7 +72,8 @@ def sglang_command(launch: Launch) -> list[str]:
         words += ["--dist-init-addr", f"$HEAD:{_INIT_PORT}"]
         words += ["--nnodes", str(plan.cluster.nodes), "--node-rank", "$NODE_RANK"]
     words += ["--dtype", "bfloat16", "--context-length", str(plan.wish.tokens)]
-    words += ["--max-running-requests", str(plan.sequences), "--chunked-prefill-size", str(plan.step_tokens)]
+    words += ["--max-running-requests", str(plan.most_at_once * layout.data)]  # SGLang divides both by the ranks
+    words += ["--chunked-prefill-size", str(plan.step_tokens * layout.data)]
     words += ["--mem-fraction-static", f"{_static_share(plan):g}"]
     if plan.wish.cache == "fp8":
         words += ["--kv-cache-dtype", "fp8_e4m3"]
@@ -94,7 +95,7 @@ def shell(words: list[str]) -> str:
 
 def _quoted(word: str) -> str:
     name, _, port = word.partition(":")
-    if name in ("$NODE_RANK", "$HEAD", "$START_RANK") and (not port or port.isdigit()):
+    if name in ("$NODE_RANK", "$HEAD") and (not port or port.isdigit()):
         return f'"{word}"'
     return shlex.quote(word)
 
@@ -107,8 +108,7 @@ def _data_parallel(plan: Plan, ray: bool) -> list[str]:
         return words
     if ray:
         return [*words, "--data-parallel-backend", "ray"]
-    words += ["--data-parallel-address", "$HEAD", "--data-parallel-rpc-port", str(_DATA_PORT)]
-    return [*words, "--data-parallel-start-rank", "$START_RANK"]
+    return [*words, "--data-parallel-address", "$HEAD", "--data-parallel-rpc-port", str(_DATA_PORT)]
 
 
 def _static_share(plan: Plan) -> float:

@@ -18,7 +18,8 @@ Prefer = Literal["latency", "throughput"]
 
 _ENGINE = 3 * GB  # CUDA context, NCCL buffers, captured graphs, allocator waste: a margin, stated and not measured
 _STEP_TOKENS = 8192  # tokens that one step of all data parallel ranks reads at most; written into the launch
-_LEAST_STEP = 256  # and of one rank
+_LEAST_STEP = 1024  # and of one rank
+_CROWD = 32
 _KERNEL_TOKENS = 32768  # that the experts' kernels work on at a time
 _BLOCK = {"bf16": 1, "fp8": 128, "int4": 64}  # numbers under one scale: a split may not cut them
 _ROUND = 1024  # to which a shorter context is rounded down
@@ -91,6 +92,13 @@ class Plan:
         """Sequences at once: those asked for, else as many as fit at full context."""
         each = max(0, self.cache_room // self.cache_per_token) // self.wish.tokens
         return self.wish.sequences or each * self.layout.data
+
+    @property
+    def most_at_once(self) -> int:
+        """Sequences that a data parallel rank takes: those that fit at full context, and for throughput at least
+        `_CROWD`, for most are short; the engine makes some wait when the cache is full."""
+        each = max(1, math.ceil(self.sequences / self.layout.data))
+        return max(each, _CROWD) if self.wish.prefer == "throughput" and not self.wish.sequences else each
 
     @property
     def cache(self) -> int:
@@ -220,7 +228,7 @@ def _smaller(one: WeightType, than: WeightType) -> bool:
 def _rank(one: Plan, prefer: Prefer) -> tuple[float, ...]:
     layout = one.layout
     if prefer == "throughput":
-        return (layout.pipeline, -one.cache_tokens, layout.tensor, not layout.expert)
+        return (layout.pipeline, not layout.expert, -one.cache_tokens, layout.tensor)
     return (layout.pipeline, layout.data, layout.expert, layout.tensor)
 
 

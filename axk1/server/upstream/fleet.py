@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from axk1.server.calls import (
     Answer,
@@ -22,7 +22,6 @@ from axk1.server.calls import (
     Usage,
 )
 from axk1.server.errors import ApiError, overloaded
-from axk1.server.settings import UpstreamSettings
 from axk1.server.upstream.failure import CANNOT_BE_REACHED
 from axk1.server.upstream.provider import UpstreamProvider
 from axk1.server.upstream.routing import Seat, choose, prefix_of
@@ -31,8 +30,6 @@ __all__ = ["Clock", "Fleet"]
 
 T = TypeVar("T")
 Clock = Callable[[], float]
-
-_CHECK_SECONDS = 5.0  # between two health checks of an upstream
 _RETRIES, _RETRY_SHARE = 64.0, 0.2  # retries that may be made at once, and how many each success gives back
 
 
@@ -58,16 +55,22 @@ class Budget:
 
 
 class Fleet:
-    """`start` begins the health checks. Every upstream must serve the same model; `name` is its name here."""
+    """Every upstream must serve the same model; `name` is its name here. Health checks begin with the first call and
+    come every `check_seconds` (None: never)."""
 
-    def __init__(self, providers: Sequence[UpstreamProvider], clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        providers: Sequence[UpstreamProvider],
+        clock: Clock = time.monotonic,
+        check_seconds: float | None = None,
+    ) -> None:
         names = {one.settings.name for one in providers}
         if len(names) != 1:
             raise ValueError(f"the upstreams of a fleet serve one model, not {', '.join(sorted(names)) or 'none'}")
         self.name = next(iter(names))
         self.seats = [Seat(one) for one in providers]
         self.budget = Budget()
-        self._clock = clock
+        self._clock, self._check_seconds = clock, check_seconds
         self._checks: list[asyncio.Task[None]] = []
 
     @property
@@ -85,21 +88,6 @@ class Fleet:
             embeddings=all(card.embeddings for card in cards),
             tokenizer=all(card.tokenizer for card in cards),
         )
-
-    @classmethod
-    async def open(cls, upstreams: Sequence[UpstreamSettings], environment: Mapping[str, str]) -> Self:
-        """Upstreams that share a name, with health checks begun. ValueError for settings that make no sense."""
-        addresses = [one.url.rstrip("/") for one in upstreams]
-        twice = next((one for one in addresses if addresses.count(one) > 1), None)
-        if twice is not None:
-            raise ValueError(f"the upstream {twice} is listed twice: give it a weight instead")
-        made = cls(await asyncio.gather(*(UpstreamProvider.open(one, environment) for one in upstreams)))
-        made.start()
-        return made
-
-    def start(self, seconds: float = _CHECK_SECONDS) -> None:
-        """Checks every upstream every so many seconds, until `close`."""
-        self._checks = [asyncio.create_task(self._watch(seat, seconds)) for seat in self.seats]
 
     async def chat(self, call: ChatCall) -> Answer:
         """ApiError when no upstream can answer; a client's own mistake is not tried twice."""
@@ -139,6 +127,8 @@ class Fleet:
 
     def seat(self, prefix: bytes, tried: Sequence[Seat]) -> Seat | None:
         """Takes the seat for a call: it counts there until it is given back."""
+        if not self._checks and self._check_seconds is not None:
+            self._checks = [asyncio.create_task(self._watch(seat, self._check_seconds)) for seat in self.seats]
         found = choose(self.seats, prefix, self._clock(), tried)
         if found is not None:
             found.outstanding += 1

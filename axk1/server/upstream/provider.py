@@ -37,10 +37,10 @@ _CHECK_SECONDS = 10.0  # for /v1/models
 
 
 class UpstreamProvider:
-    """Made by `open`. An upstream that is away at the start is asked again what it is when the first call comes."""
+    """Made by `of`. What the upstream is, it says itself: at `look`, at `check`, or when the first call comes."""
 
     def __init__(self, settings: UpstreamSettings, key: str) -> None:
-        self.settings = settings
+        self.settings, self._key = settings, key
         self._client = Client(settings, key)
         kind = dialect(settings.kind) if settings.kind else None
         self._dialect = None if kind is None else kind.changed(settings.allow, settings.deny)
@@ -49,15 +49,22 @@ class UpstreamProvider:
         self.card = self._card(self._dialect or dialect("openai"), int(time.time()), settings.context or None)
 
     @classmethod
-    async def open(cls, settings: UpstreamSettings, environment: Mapping[str, str]) -> Self:
+    def of(cls, settings: UpstreamSettings, environment: Mapping[str, str]) -> Self:
         """The key is in `environment` under `settings.key_variable`. ValueError for settings that make no sense."""
         key = environment.get(settings.key_variable, "") if settings.key_variable else ""
         if settings.key_variable and not key:
             raise ValueError(f"the environment variable {settings.key_variable} holds no key for {settings.name!r}")
-        made = cls(settings, key)
-        with contextlib.suppress(ApiError):  # it may still be loading its model: `check` comes again before a call
-            await made.check()
-        return made
+        return cls(settings, key)
+
+    async def look(self) -> None:
+        """Asks once what the upstream is, by a connection of its own: the caller's event loop may end. An upstream that
+        is away, for it may still be loading its model, is asked again before the first call."""
+        client = Client(self.settings, self._key)
+        try:
+            with contextlib.suppress(ApiError):
+                await self._check(client)
+        finally:
+            await client.close()
 
     @property
     def known(self) -> bool:
@@ -66,21 +73,7 @@ class UpstreamProvider:
 
     async def check(self) -> None:
         """Asks what the upstream is and whether it is there. ApiError if it is not."""
-        if self._dialect is not None and not self._dialect.listed:
-            return
-        found = await self._client.ask("GET", "/models", seconds=_CHECK_SECONDS)
-        models = found.get("data")
-        listed = [one for one in models if isinstance(one, dict)] if isinstance(models, list) else []
-        entry = next((one for one in listed if one.get("id") == self._model), None)
-        if entry is None:
-            raise upstream_failed(f"the upstream {self.settings.name!r} has no model {self._model!r}")
-        if self._dialect is None:
-            kind = dialect(kind_of_owner(entry.get("owned_by")))
-            self._dialect = kind.changed(self.settings.allow, self.settings.deny)
-        created = entry.get("created")
-        self.card = self._card(
-            self._dialect, created if isinstance(created, int) else self.card.created, self._context(entry)
-        )
+        await self._check(self._client)
 
     async def chat(self, call: ChatCall) -> Answer:
         """ApiError when the upstream refuses, cannot be reached, or cannot do what is asked."""
@@ -135,6 +128,23 @@ class UpstreamProvider:
     async def close(self) -> None:
         """Ends what runs."""
         await self._client.close()
+
+    async def _check(self, client: Client) -> None:
+        if self._dialect is not None and not self._dialect.listed:
+            return
+        found = await client.ask("GET", "/models", seconds=_CHECK_SECONDS)
+        models = found.get("data")
+        listed = [one for one in models if isinstance(one, dict)] if isinstance(models, list) else []
+        entry = next((one for one in listed if one.get("id") == self._model), None)
+        if entry is None:
+            raise upstream_failed(f"the upstream {self.settings.name!r} has no model {self._model!r}")
+        if self._dialect is None:
+            kind = dialect(kind_of_owner(entry.get("owned_by")))
+            self._dialect = kind.changed(self.settings.allow, self.settings.deny)
+        created = entry.get("created")
+        self.card = self._card(
+            self._dialect, created if isinstance(created, int) else self.card.created, self._context(entry)
+        )
 
     async def _known(self) -> Dialect:
         if self._dialect is None:
