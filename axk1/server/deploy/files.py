@@ -59,9 +59,9 @@ def _by_hand(launch: Launch, head: str, words: list[str]) -> str:
     last = launch.plan.cluster.nodes - 1
     return (
         f"{_STRICT}# On every node, with its number: 0 on {head}, then 1 to {last}.\n"
-        f"export NODE_RANK=${{1:?say this node\\'s number, 0 to {last}}}\n"
+        f'export NODE_RANK="${{1:?which node is this, from 0 to {last}}}"\n'
         f"export HEAD={head}\nexec {shell(words)}\n"
-    ).replace("\\'", "'")
+    )
 
 
 def _slurm(launch: Launch, head: str) -> dict[str, str]:  # noqa: ARG001  (the job finds its own first node)
@@ -85,6 +85,7 @@ def _job(launch: Launch, engine: str, command: str) -> str:
         'HEAD=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)\n'
         "export HEAD\n"
         "# One task a node, numbered by SLURM_NODEID; when one ends, all end.\n"
+        "# shellcheck disable=SC2016\n"
         "srun --kill-on-bad-exit=1 bash -c '\n"
         "set -euo pipefail\n"
         "export NODE_RANK=$SLURM_NODEID\n" + command.replace("'", "'\\''") + "\n'\n"
