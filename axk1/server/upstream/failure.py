@@ -14,6 +14,7 @@ __all__ = ["CANNOT_BE_REACHED", "broken", "of_chunk", "of_status", "retry_after"
 
 _LONGEST = 1000  # characters of a message
 _OURS = (400, 409, 413, 422)  # the client's own mistake, which the upstream names
+_TYPES = {"invalid_request_error": 400, "rate_limit_error": 429}
 CANNOT_BE_REACHED = "cannot_be_reached"
 
 
@@ -44,9 +45,7 @@ def of_chunk(name: str, chunk: Mapping[str, Any], secrets: tuple[str, ...]) -> A
     if error is None:
         return None
     said = error if isinstance(error, dict) else {"message": error}
-    code = said.get("code")
-    status = code if isinstance(code, int) and 400 <= code <= 599 else 500
-    return of_status(name, status, json.dumps({"error": dict(said)}).encode(), {}, secrets)
+    return of_status(name, _status(said), json.dumps({"error": dict(said)}).encode(), {}, secrets)
 
 
 def broken(name: str, error: httpx.HTTPError) -> ApiError:
@@ -66,6 +65,14 @@ def retry_after(headers: Mapping[str, str]) -> int | None:
     """Whole seconds, if the header says seconds; at most an hour."""
     value = headers.get("retry-after", "").strip()
     return max(1, min(int(value), 3600)) if value.isascii() and value.isdigit() and len(value) < 10 else None
+
+
+def _status(said: Mapping[str, Any]) -> int:
+    """vLLM puts the status into `code`; OpenAI and we say it by type."""
+    code = said.get("code")
+    if isinstance(code, int) and 400 <= code <= 599:
+        return code
+    return 503 if code == "overloaded" else _TYPES.get(str(said.get("type")), 500)
 
 
 def _busy(name: str, headers: Mapping[str, str]) -> ApiError:
