@@ -90,17 +90,14 @@ class UpstreamProvider:
     async def embed(self, call: EmbedCall) -> Embedded:
         """Vectors, made length 1 where the upstream leaves them as they are."""
         self._need(await self._known(), "embeddings", "input", "embeddings")
-        inputs = [one if isinstance(one, str) else list(one) for one in call.inputs]
-        found = await self._client.ask("POST", "/embeddings", {"model": self._model, "input": inputs})
-        try:
-            ordered = sorted(found["data"], key=lambda one: one["index"])
-            vectors = tuple(_of_length_one(one["embedding"]) for one in ordered)
-            used = int((found.get("usage") or {}).get("prompt_tokens") or 0)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise self._strange() from error
-        if len(vectors) != len(inputs):
-            raise self._strange()
-        return Embedded(vectors, Usage(prompt=used))
+        vectors: dict[int, tuple[float, ...]] = {}
+        used = Usage()
+        for kind in (str, tuple):  # a request holds texts or lists of ids, not both
+            places = [place for place, one in enumerate(call.inputs) if isinstance(one, kind)]
+            made = await self._embedded([call.inputs[place] for place in places]) if places else Embedded((), Usage())
+            vectors |= zip(places, made.vectors, strict=True)
+            used = used.plus(made.usage)
+        return Embedded(tuple(vectors[place] for place in range(len(call.inputs))), used)
 
     async def tokenize(self, call: TokenizeCall) -> Tokens:
         """By /tokenize and /detokenize beside /v1."""
@@ -152,12 +149,25 @@ class UpstreamProvider:
         assert self._dialect is not None
         return self._dialect
 
+    async def _embedded(self, inputs: Sequence[str | tuple[int, ...]]) -> Embedded:
+        found = await self._client.ask("POST", "/embeddings", {"model": self._model, "input": inputs})
+        try:
+            ordered = sorted(found["data"], key=lambda one: one["index"])
+            vectors = tuple(_of_length_one(one["embedding"]) for one in ordered)
+            used = int((found.get("usage") or {}).get("prompt_tokens") or 0)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise self._strange() from error
+        if len(vectors) != len(inputs):
+            raise self._strange()
+        return Embedded(vectors, Usage(prompt=used))
+
     async def _answer(self, path: str, call: ChatCall | TextCall, body: dict[str, Any]) -> Answer:
-        prompts: Sequence[Sequence[int]] = ()
-        if call.sampling.prompt_logprobs is not None:
+        prompts: Sequence[Tokens] = ()
+        mixed = isinstance(call, TextCall) and len({type(one) for one in call.prompts}) > 1
+        if mixed or call.sampling.prompt_logprobs is not None:
             prompts = await self._prompts(call)
             if isinstance(call, TextCall):
-                body["prompt"] = [list(ids) for ids in prompts]
+                body["prompt"] = [list(one.ids) for one in prompts]
         data = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         meter = Meter(len(data))
         reader = ReplyReader(call, meter, self.settings.name, prompts)
@@ -170,18 +180,16 @@ class UpstreamProvider:
         response = await self._client.stream(path, data)
         return StreamedAnswer(self._client, response, reader, meter)
 
-    async def _prompts(self, call: ChatCall | TextCall) -> list[tuple[int, ...]]:
-        """The ids, without which nobody can tell which of the likeliest tokens is the prompt's own."""
+    async def _prompts(self, call: ChatCall | TextCall) -> list[Tokens]:
+        """The tokens, without which nobody can tell which of the likeliest at a place is the prompt's own, and by which
+        texts and ids can stand in one request."""
         known = await self._known()
-        for ability in ("prompt_logprobs", "tokenize"):
-            self._need(known, ability, "prompt_logprobs", "log-probabilities of the prompt")
+        if call.sampling.prompt_logprobs is not None:
+            self._need(known, "prompt_logprobs", "prompt_logprobs", "log-probabilities of the prompt")
+        self._need(known, "tokenize", "prompt", "tokens of the prompt")
         if isinstance(call, ChatCall):
-            return [(await self.tokenize(TokenizeCall(call.model, chat=call))).ids]
-        asked = (self._prompt_ids(call.model, one) for one in call.prompts)
-        return list(await asyncio.gather(*asked))
-
-    async def _prompt_ids(self, model: str, prompt: str | tuple[int, ...]) -> tuple[int, ...]:
-        return (await self.tokenize(TokenizeCall(model, text=prompt))).ids if isinstance(prompt, str) else prompt
+            return [await self.tokenize(TokenizeCall(call.model, chat=call))]
+        return list(await asyncio.gather(*(self.tokenize(_of_prompt(call.model, one)) for one in call.prompts)))
 
     async def _tokens(self, ids: Sequence[int]) -> Tokens:
         """The text of ids, and of each by itself."""
@@ -219,6 +227,10 @@ class UpstreamProvider:
 
     def _strange(self) -> ApiError:
         return upstream_failed(f"the upstream {self.settings.name!r} sent a reply that is not of the OpenAI API")
+
+
+def _of_prompt(model: str, prompt: str | tuple[int, ...]) -> TokenizeCall:
+    return TokenizeCall(model, text=prompt) if isinstance(prompt, str) else TokenizeCall(model, ids=prompt)
 
 
 def _without_text(call: ChatCall | TextCall, usage: Usage) -> Usage:

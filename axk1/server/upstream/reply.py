@@ -14,6 +14,7 @@ from axk1.server.calls import (
     PromptScores,
     ReasoningPart,
     TextCall,
+    Tokens,
     TokenScore,
 )
 from axk1.server.errors import ApiError, upstream_failed
@@ -37,12 +38,10 @@ _REASONS: Mapping[str, FinishReason] = {
 class ReplyReader:
     """The choices of one call. ApiError (502) for what is no reply of the API.
 
-    `prompts` are the ids of the prompts, where their scores were asked for.
+    `prompts` are the tokens of the prompts, where their scores were asked for.
     """
 
-    def __init__(
-        self, call: ChatCall | TextCall, meter: Meter, name: str, prompts: Sequence[Sequence[int]] = ()
-    ) -> None:
+    def __init__(self, call: ChatCall | TextCall, meter: Meter, name: str, prompts: Sequence[Tokens] = ()) -> None:
         self._call, self._meter, self._name, self._prompts = call, meter, name, prompts
         count = call.n * (1 if isinstance(call, ChatCall) else len(call.prompts))
         self._choices = [_Choice(place, call) for place in range(count)]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from axk1.server.calls import TokenScore
+from axk1.server.calls import Tokens, TokenScore
 from axk1.server.upstream.wholeness import whole_bytes
 
 __all__ = ["chat_scores", "placed", "prompt_scores", "text_scores"]
@@ -33,17 +33,17 @@ def text_scores(logprobs: object) -> tuple[TokenScore, ...]:
     )
 
 
-def prompt_scores(places: Sequence[Mapping[str, Any] | None], ids: Sequence[int], most: int) -> tuple[TokenScore, ...]:
-    """vLLM's form, a mapping from id to chance at each place, where `ids` is the prompt. KeyError when they differ."""
+def prompt_scores(places: Sequence[Mapping[str, Any] | None], prompt: Tokens, most: int) -> tuple[TokenScore, ...]:
+    """vLLM's form, a mapping from id to chance at each place. KeyError, ValueError when `prompt` is another one."""
     made = []
-    for token, chances in zip(ids, places, strict=True):
+    for token, piece, chances in zip(prompt.ids, prompt.pieces, places, strict=True):
         if chances is None:
-            made.append(TokenScore("", b"", None, token))
+            made.append(TokenScore(piece, _data(piece, None), None, token))
             continue
         ranked = sorted(chances.items(), key=lambda one: one[1]["rank"])
         top = tuple(_ranked(int(id_), chance) for id_, chance in ranked if chance["rank"] <= most)
         made.append(replace(_ranked(token, chances[str(token)]), top=top))
-    return tuple(made)
+    return placed(made, prompt.text)
 
 
 def placed(scores: Sequence[TokenScore], text: str) -> tuple[TokenScore, ...]:
