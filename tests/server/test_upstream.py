@@ -485,3 +485,15 @@ def test_settings_that_make_no_sense_are_refused() -> None:
         UpstreamProvider.of(UpstreamSettings("http://a/v1", "k1", allow=("magic",)), {})
     with pytest.raises(ValueError, match="weight"):
         UpstreamSettings("http://a/v1", "k1", weight=0)
+
+
+def test_the_operator_learns_which_models_there_are(caplog: pytest.LogCaptureFixture) -> None:
+    async def work() -> None:
+        async with PlayedUpstream(lambda _: reply("네"), model="other").listening() as played:
+            provider = UpstreamProvider.of(UpstreamSettings(played.url, "k1"), {})
+            await provider.look()
+            assert "it has: other" in caplog.text
+            assert "other" not in (await refused(provider, ask())).message
+            await provider.close()
+
+    run(work())

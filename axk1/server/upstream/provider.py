@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
+import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -33,6 +33,7 @@ from axk1.server.upstream.request import chat_request, messages_of, template_of,
 
 __all__ = ["UpstreamProvider"]
 
+_log = logging.getLogger(__name__)
 _CHECK_SECONDS = 10.0  # for /v1/models
 
 
@@ -61,8 +62,10 @@ class UpstreamProvider:
         is away, for it may still be loading its model, is asked again before the first call."""
         client = Client(self.settings, self._key)
         try:
-            with contextlib.suppress(ApiError):
-                await self._check(client)
+            await self._check(client)
+        except ApiError as error:
+            said = "; ".join([error.message, *getattr(error, "__notes__", ())])
+            _log.warning("%s cannot be used yet: %s", self.settings.url, said)
         finally:
             await client.close()
 
@@ -134,7 +137,9 @@ class UpstreamProvider:
         listed = [one for one in models if isinstance(one, dict)] if isinstance(models, list) else []
         entry = next((one for one in listed if one.get("id") == self._model), None)
         if entry is None:
-            raise upstream_failed(f"the upstream {self.settings.name!r} has no model {self._model!r}")
+            error = upstream_failed(f"the upstream {self.settings.name!r} has no model {self._model!r}")
+            error.add_note("it has: " + ", ".join(str(one.get("id")) for one in listed))  # for the log, not for clients
+            raise error
         if self._dialect is None:
             kind = dialect(kind_of_owner(entry.get("owned_by")))
             self._dialect = kind.changed(self.settings.allow, self.settings.deny)
