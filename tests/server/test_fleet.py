@@ -288,3 +288,18 @@ def test_a_fleet_serves_one_model() -> None:
         Fleet([UpstreamProvider(one, "") for one in named])
     with pytest.raises(ValueError, match="twice"):
         open_upstreams([named[0], named[0]], {})
+
+
+def test_a_client_that_leaves_before_the_reply_begins_frees_its_seat() -> None:
+    async def work() -> None:
+        async with fleet_of([lambda _: [HANG]]) as (fleet, played):
+            task = asyncio.create_task(fleet.chat(ask()))
+            while not played[0].asked:
+                await asyncio.sleep(0.001)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            assert (fleet.seats[0].outstanding, fleet.seats[0].circuit.failures) == (0, 0)
+            while not played[0].left:
+                await asyncio.sleep(0.001)
+
+    run(work())

@@ -497,3 +497,43 @@ def test_the_operator_learns_which_models_there_are(caplog: pytest.LogCaptureFix
             await provider.close()
 
     run(work())
+
+
+def test_one_connection_serves_one_answer_after_another() -> None:
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                raw = await reader.readuntil(b"\r\n\r\n")
+                size = next(line for line in raw.lower().split(b"\r\n") if line.startswith(b"content-length"))
+                await reader.readexactly(int(size.split(b":")[1]))
+                body = event(delta("네", "stop")) + DONE
+                start = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+                writer.write(start + f"{len(body):x}\r\n".encode() + body + b"\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.01)  # the end of the reply comes a moment after [DONE]
+                writer.write(b"0\r\n\r\n")
+        writer.close()
+
+    async def work() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        provider = UpstreamProvider.of(UpstreamSettings(url, "k1", kind="vllm"), {})
+        for _ in range(3):
+            assert texts(await read(await provider.chat(ask()))) == "네"
+        await provider.close()
+        server.close()
+        assert connections == 1
+
+    run(work())
+
+
+def test_a_server_that_goes_on_behind_done_is_left() -> None:
+    async def work() -> None:
+        async with upstream(lambda _: [*reply("네"), HANG]) as (provider, _):
+            assert texts(await read(await provider.chat(ask()))) == "네"
+
+    run(work())

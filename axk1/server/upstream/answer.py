@@ -22,7 +22,7 @@ class StreamedAnswer:
 
     def __init__(self, client: Client, response: httpx.Response, reader: ReplyReader, meter: Meter) -> None:
         self._client, self._response, self._reader, self._meter = client, response, reader, meter
-        self._closed = False
+        self._closed = self._done = False
 
     @property
     def usage(self) -> Usage:
@@ -31,14 +31,17 @@ class StreamedAnswer:
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         frames = EventReader(self._client.name)
+        pieces = self._client.pieces(self._response)
         try:
-            async for piece in self._client.pieces(self._response):
+            async for piece in pieces:
                 for event in self._events(frames.feed(piece)):
                     yield event
-            for event in self._events(frames.end()):
-                yield event
-        except _Done:
-            pass
+                if self._done:
+                    await self._client.finish(pieces)
+                    break
+            else:
+                for event in self._events(frames.end()):
+                    yield event
         except ApiError:
             if self._closed:  # closing the connection is what broke it
                 return
@@ -56,7 +59,8 @@ class StreamedAnswer:
     def _events(self, found: Iterable[dict[str, object] | Finish]) -> Iterable[Event]:
         for chunk in found:
             if isinstance(chunk, Finish):
-                raise _Done
+                self._done = True
+                return
             error = of_chunk(self._client.name, chunk, self._client.secrets)
             if error is not None:
                 raise error
@@ -75,7 +79,3 @@ class WholeAnswer:
 
     async def aclose(self) -> None:
         """Nothing runs."""
-
-
-class _Done(Exception):  # noqa: N818  (no error: the upstream says that nothing follows)
-    pass

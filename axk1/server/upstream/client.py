@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from axk1.server.upstream.failure import broken, of_status
 
 __all__ = ["Client", "checked_url"]
 
+_END_SECONDS = 0.2  # between [DONE] and the end of a reply
 _LARGEST_ERROR = 64 << 10  # bytes of an error page that are read
 _LARGEST_REPLY = 256 << 20  # bytes of a whole reply: prompt scores and embeddings are long
 
@@ -88,6 +90,13 @@ class Client:
             raise upstream_failed(f"the upstream {self.name!r} sent nothing for {wait:g} s", 504) from error
         except httpx.HTTPError as error:
             raise broken(self.name, error) from error
+
+    async def finish(self, pieces: AsyncIterator[bytes]) -> None:
+        """Reads a stream that says it is done to its very end, if that is near: the connection can be used again."""
+        with contextlib.suppress(TimeoutError, ApiError):
+            async with asyncio.timeout(_END_SECONDS):
+                async for _ in pieces:
+                    pass
 
     async def ask(self, method: str, path: str, body: object = None, seconds: float | None = None) -> dict[str, Any]:
         """A whole JSON object. `path` begins with "/" behind the address; "//" stands for the server's own root."""
