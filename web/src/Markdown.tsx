@@ -1,6 +1,6 @@
 // Text of an answer as Markdown; while it streams it is rendered at most once a frame.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { prepare, render } from "./markdown.ts";
 import { say } from "./store.ts";
 
@@ -14,7 +14,7 @@ export function Markdown({ text }: { text: string }) {
       here = false;
     };
   }, [text]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     for (const button of box.current?.querySelectorAll<HTMLButtonElement>(".copy-code") ?? []) {
       button.textContent = say("copy");
       button.setAttribute("aria-label", say("copyCode"));

@@ -9,7 +9,10 @@ from axk1.server.settings import NoticeSettings
 
 __all__ = ["before", "label"]
 
-_BEFORE_KOREAN = "이 서비스는 생성형 인공지능으로 답합니다. 답이 틀릴 수 있으니 중요한 내용은 꼭 확인해 주세요. 답변에는 AI가 만들었다는 표시가 붙습니다."
+_BEFORE_KOREAN = (
+    "이 서비스는 생성형 인공지능으로 답합니다. 답이 틀릴 수 있으니 중요한 내용은 꼭 확인해 주세요. "
+    "답변에는 AI가 만들었다는 표시가 붙습니다."
+)
 _BEFORE_ENGLISH = (
     "This service answers by generative artificial intelligence. Answers may be wrong: check what matters. "
     "Every answer is marked as made by AI."

@@ -40,8 +40,10 @@ _HEADERS = {
 _FRESH = {"Cache-Control": "no-cache"}
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _UNBUILT = """<!doctype html><html lang="ko"><meta charset="utf-8"><title>axk1</title>
-<p>채팅 화면이 아직 만들어지지 않았습니다. 저장소에서 <code>make web</code>을 실행해 주세요. API는 그대로 쓸 수 있습니다.</p>
-<p lang="en">The chat page is not built yet: run <code>make web</code> in the repository. The API works without it.</p></html>
+<p>채팅 화면이 아직 만들어지지 않았습니다. 저장소에서 <code>make web</code>을 실행해 주세요.
+API는 그대로 쓸 수 있습니다.</p>
+<p lang="en">The chat page is not built yet: run <code>make web</code> in the repository.
+The API works without it.</p></html>
 """
 
 
