@@ -131,7 +131,7 @@ def _add_wish(parser: argparse.ArgumentParser, say: Words) -> None:
     sequences = say("가득 찬 문맥으로 동시에 처리할 요청 수", "requests at once at full context (default: what fits)")
     add("--sequences", type=int, default=0, metavar="N", help=sequences)
     add("--utilization", type=float, default=0.92, metavar="X", help=say("GPU 메모리 사용 비율", "share of the memory"))
-    prefer = say("빠른 응답과 많은 동시 요청 가운데 무엇을", "few fast answers, or many at once")
+    prefer = say("빠른 응답(latency)이나 많은 동시 요청(throughput)", "few fast answers, or many at once")
     add("--prefer", choices=get_args(Prefer), default="latency", help=prefer)
     add("--tensor", type=int, metavar="N", help=say("텐서 병렬 크기를 직접 지정", "fix the tensor parallel size"))
     add("--pipeline", type=int, default=1, metavar="N", help=say("파이프라인 단계 수", "and the pipeline stages"))
