@@ -537,3 +537,21 @@ def test_a_server_that_goes_on_behind_done_is_left() -> None:
             assert texts(await read(await provider.chat(ask()))) == "네"
 
     run(work())
+
+
+@pytest.mark.parametrize(
+    "logprobs",
+    [chance("가", "가".encode()), {"tokens": ["가"], "token_logprobs": [-0.5], "top_logprobs": [{"가": -0.5}]}],
+)
+def test_completions_have_scores_in_either_form(logprobs: dict[str, Any]) -> None:
+    choice = {"index": 0, "text": "가", "logprobs": logprobs, "finish_reason": "length"}
+
+    async def work() -> None:
+        async with upstream(lambda _: [head(), event({"choices": [choice]}), DONE]) as (provider, _):
+            call = TextCall("k1", ("나",), SamplingParams(logprobs=1, max_tokens=1))
+            part, _end = await read(await provider.complete(call))
+            assert isinstance(part, ContentPart)
+            (score,) = part.scores
+            assert (score.token, score.data, score.logprob, score.top[0].token) == ("가", "가".encode(), -0.5, "가")
+
+    run(work())

@@ -21,9 +21,12 @@ def chat_scores(logprobs: object) -> tuple[TokenScore, ...]:
 
 
 def text_scores(logprobs: object) -> tuple[TokenScore, ...]:
-    """Those of a completion, in the older form: lists side by side. `bytes` is our own server's."""
+    """Those of a completion, in the older form: lists side by side (`bytes` is our own server's). llama.cpp gives the
+    form of chat here too."""
     if not isinstance(logprobs, dict):
         return ()
+    if "content" in logprobs:
+        return chat_scores(logprobs)
     tokens, chances = logprobs.get("tokens") or (), logprobs.get("token_logprobs") or ()
     tops = logprobs.get("top_logprobs") or [None] * len(tokens)
     data = logprobs.get("bytes") or [None] * len(tokens)
