@@ -144,11 +144,14 @@ def test_the_hosted_api_refuses_what_it_cannot_do(call: ChatCall, param: str) ->
     run(work())
 
 
-def test_an_operator_may_allow_what_the_kind_lacks() -> None:
+@pytest.mark.parametrize(
+    ("owner", "field"), [("vllm", "thinking_token_budget"), ("llamacpp", "thinking_budget_tokens")]
+)
+def test_an_operator_may_allow_what_the_kind_lacks(owner: str, field: str) -> None:
     async def work() -> None:
-        async with upstream(lambda _: reply("네"), allow=("thinking_budget",)) as (provider, played):
+        async with upstream(lambda _: reply("네"), owner, allow=("thinking_budget",)) as (provider, played):
             await read(await provider.chat(ask(thinking=Thinking(True, 10))))
-            assert played.asked[0].body["thinking_token_budget"] == 10
+            assert played.asked[0].body[field] == 10
             assert played.asked[0].body["chat_template_kwargs"] == {"enable_thinking": True}
 
     run(work())

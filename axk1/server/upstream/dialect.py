@@ -15,7 +15,7 @@ Ability = Literal[
     "tokenize",  # /tokenize and /detokenize in vLLM's form, beside /v1
     "thinking",  # chat_template_kwargs.enable_thinking
     "template",  # further chat_template_kwargs
-    "thinking_budget",  # thinking_token_budget, kept to the token
+    "thinking_budget",  # a bound on reasoning that is kept to the token
     "tools",
     "schema",  # response_format with a JSON schema
     "guided",  # structured_outputs: regex and Lark grammars, and schemas for completions
@@ -35,7 +35,8 @@ Ability = Literal[
 
 @dataclass(frozen=True)
 class Dialect:
-    """`abilities` says which fields may be sent; `reasoning` names the message field for earlier reasoning ("": none).
+    """`abilities` says which fields may be sent; `reasoning` names the message field for earlier reasoning ("": none),
+    `budget` the field that bounds reasoning.
 
     `usage` says whether stream_options.include_usage is known, `listed` whether /v1/models may be asked as often as one
     likes: that is how an upstream's health is checked.
@@ -43,6 +44,7 @@ class Dialect:
 
     abilities: frozenset[Ability]
     reasoning: str = ""
+    budget: str = "thinking_token_budget"
     usage: bool = True
     listed: bool = True
 
@@ -71,7 +73,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
         # vLLM keeps thinking_token_budget only where it was started with --reasoning-config
         "vllm": Dialect(_ALL.difference({"embeddings", "thinking_budget"}), "reasoning"),
         "sglang": Dialect(_SGLANG, "reasoning_content"),
-        "llamacpp": Dialect(_LOCAL, "reasoning_content"),
+        "llamacpp": Dialect(_LOCAL, "reasoning_content", "thinking_budget_tokens"),
         "openai": Dialect(_PLAIN.union({"embeddings"})),
         # the hosted A.X K1 API: what its guide lists, and no more; it takes three requests a second
         "adot": Dialect(frozenset({"thinking", "top_k"}), listed=False),

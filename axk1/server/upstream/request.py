@@ -30,7 +30,7 @@ def chat_request(call: ChatCall, dialect: Dialect, model: str, name: str) -> dic
     body |= template_of(call, dialect, name)
     if call.thinking.enabled and call.thinking.budget is not None:
         need.ability("thinking_budget", "thinking_budget", "a bound on reasoning that is kept")
-        body["thinking_token_budget"] = call.thinking.budget
+        body[dialect.budget] = call.thinking.budget
     if call.sampling.logprobs is not None:
         need.ability("logprobs", "logprobs", "log-probabilities")
         body |= {"logprobs": True, "top_logprobs": call.sampling.logprobs}
