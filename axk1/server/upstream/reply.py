@@ -124,9 +124,10 @@ class _Choice:
         yield from self._calls.push(calls)
 
     def _scores(self, logprobs: object, content: str) -> tuple[TokenScore, ...]:
-        if self._call.sampling.logprobs is None:
+        most = self._call.sampling.logprobs
+        if most is None:
             return ()
-        scores = chat_scores(logprobs) if isinstance(self._call, ChatCall) else text_scores(logprobs)
+        scores = chat_scores(logprobs) if isinstance(self._call, ChatCall) else text_scores(logprobs, most)
         return placed(scores, content) if content else scores
 
     def _end(self, given: Mapping[str, Any]) -> Finished:

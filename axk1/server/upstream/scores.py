@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from axk1.server.upstream.wholeness import whole_bytes
 __all__ = ["chat_scores", "placed", "prompt_scores", "text_scores"]
 
 _REPLACEMENT = "\ufffd"
+_SPELT = re.compile(r"bytes:(\\x[0-9a-fA-F]{2})+")
 
 
 def chat_scores(logprobs: object) -> tuple[TokenScore, ...]:
@@ -20,9 +22,9 @@ def chat_scores(logprobs: object) -> tuple[TokenScore, ...]:
     return tuple(_chat_score(one) for one in content or ())
 
 
-def text_scores(logprobs: object) -> tuple[TokenScore, ...]:
-    """Those of a completion, in the older form: lists side by side (`bytes` is our own server's). llama.cpp gives the
-    form of chat here too."""
+def text_scores(logprobs: object, most: int) -> tuple[TokenScore, ...]:
+    """Those of a completion, in the older form: lists side by side (`bytes` is our own server's); the token itself is
+    among the likeliest even when it is not one of the `most`. llama.cpp gives the form of chat here too."""
     if not isinstance(logprobs, dict):
         return ()
     if "content" in logprobs:
@@ -31,7 +33,7 @@ def text_scores(logprobs: object) -> tuple[TokenScore, ...]:
     tops = logprobs.get("top_logprobs") or [None] * len(tokens)
     data = logprobs.get("bytes") or [None] * len(tokens)
     return tuple(
-        TokenScore(_text(token), _data(token, found), chance, top=_text_top(top))
+        TokenScore(_text(token), _data(token, found), chance, top=_text_top(top)[:most])
         for token, chance, top, found in zip(tokens, chances, tops, data, strict=False)
     )
 
@@ -85,7 +87,12 @@ def _text(token: str) -> str:
 
 
 def _data(token: str, found: Sequence[int] | None) -> bytes:
-    return whole_bytes(_text(token).encode() if found is None else bytes(found))
+    """The bytes that are told, or those of the text; OpenAI and we spell a part of a character as `bytes:\\xec`."""
+    if found is not None:
+        return whole_bytes(bytes(found))
+    if _SPELT.fullmatch(token):
+        return bytes.fromhex(token.removeprefix("bytes:").replace("\\x", ""))
+    return whole_bytes(_text(token).encode())
 
 
 def _text_top(top: Mapping[str, float] | None) -> tuple[TokenScore, ...]:
