@@ -15,11 +15,15 @@ from axk1.engine.scheduler import Scheduler, Sequence
 from axk1.engine.speculation import Speculator
 from axk1.engine.step import Part, run
 
-__all__ = ["Loop", "QueueFullError"]
+__all__ = ["EngineClosedError", "Loop", "QueueFullError"]
 
 
 class QueueFullError(RuntimeError):
     """So many requests wait already that one more is refused: try again later."""
+
+
+class EngineClosedError(ValueError):
+    """The engine was closed, or an error of its own ended it: it takes nothing more."""
 
 
 class Loop:
@@ -45,10 +49,10 @@ class Loop:
         return len(self._arrived) + len(self._scheduler.waiting)
 
     def submit(self, job: Job) -> None:
-        """Queues a job. QueueFullError when too many wait, ValueError when closed."""
+        """Queues a job. QueueFullError when too many wait, EngineClosedError when closed."""
         with self._changed:
             if self._closing:
-                raise ValueError("the engine is closed: open it again")
+                raise EngineClosedError("the engine is closed: open it again")
             if self.waiting >= self._max_waiting:
                 raise QueueFullError(f"{self.waiting} requests wait already, the most that may: try again later")
             self._arrived.append(job)
