@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 
 from axk1.engine.backend import Backend
 from axk1.engine.job import Floats, Job
@@ -40,6 +41,7 @@ class Loop:
         self._changed = threading.Condition()
         self._arrived: deque[Job] = deque()
         self._cancelled: deque[Job] = deque()
+        self._after: list[Callable[[], None]] = []
         self._closing = False
         self._thread: threading.Thread | None = None
 
@@ -65,6 +67,10 @@ class Loop:
         """Ends a job before the next step; nothing happens if it has ended."""
         self._cancelled.append(job)
 
+    def after_step(self, call: Callable[[], None]) -> None:
+        """Calls it once, when all that the step gives is handed out. Of the thread that serves."""
+        self._after.append(call)
+
     def close(self) -> None:
         """Cancels everything and closes the back end. Again is harmless."""
         with self._changed:
@@ -80,6 +86,7 @@ class Loop:
             while self._take_in():
                 if self._scheduler.busy:
                     self._step()
+                self._call_after()
             for job in self._last_jobs():
                 job.cancel()
         except Exception as error:  # a bug of ours: nobody may wait for ever
@@ -87,7 +94,13 @@ class Loop:
                 job.fail(error)
             raise
         finally:
+            self._call_after()
             self._backend.close()
+
+    def _call_after(self) -> None:
+        calls, self._after = self._after, []
+        for call in calls:
+            call()
 
     def _last_jobs(self) -> list[Job]:
         """What has not ended; no more is let in."""

@@ -35,6 +35,7 @@ class EngineAnswer:
         self._prompts = [stream.job for stream in streams[::samples]]
         self._tasks: list[asyncio.Task[None]] = []
         self._closed = False
+        self._to_score = {n for n, stream in enumerate(streams) if stream.job.prompt_logprobs is not None}
 
     @property
     def usage(self) -> Usage:
@@ -48,7 +49,7 @@ class EngineAnswer:
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         if len(self._streams) == 1:
-            async for events in self._read(0):
+            while (events := await self._next(0)) is not None:
                 for event in events:
                     yield event
             return
@@ -74,26 +75,26 @@ class EngineAnswer:
 
     async def _copy(self, number: int, put: Callable[[list[Event] | Exception | None], None]) -> None:
         try:
-            async for events in self._read(number):
+            while (events := await self._next(number)) is not None:
                 put(events)
         except Exception as error:  # noqa: BLE001  (it rises in whoever reads the answer)
             put(error)
         else:
             put(None)
 
-    async def _read(self, number: int) -> AsyncIterator[list[Event]]:
-        """The events of one choice, those of all deltas that wait at a time."""
-        stream, choice = self._streams[number], self._choices[number]
-        scored = stream.job.prompt_logprobs is None
-        while deltas := await stream.waiting():
-            if deltas[-1].finish_reason == "cancelled":
-                if self._closed:
-                    return
-                raise overloaded("the server stops: send the request again")
-            if not scored:
-                scored = True
-                yield [PromptScores(number, self._prompt_scores(stream))]
-            yield choice.events(deltas)
+    async def _next(self, number: int) -> list[Event] | None:
+        """The next events of one choice, those of all deltas that wait; None at the end."""
+        stream = self._streams[number]
+        deltas = await stream.waiting()
+        if not deltas or (self._closed and deltas[-1].finish_reason == "cancelled"):
+            return None
+        if deltas[-1].finish_reason == "cancelled":
+            raise overloaded("the server stops: send the request again")
+        events = self._choices[number].events(deltas)
+        if number in self._to_score:
+            self._to_score.remove(number)
+            return [PromptScores(number, self._prompt_scores(stream)), *events]
+        return events
 
     def _prompt_scores(self, stream: AsyncStream) -> tuple[TokenScore, ...]:
         job = stream.job
