@@ -22,12 +22,7 @@ from axk1.server.engine.scores import Scorer
 from axk1.tokenizer.special import END_THINK
 from axk1.tokenizer.tokenizer import Tokenizer
 
-__all__ = ["ChatChoice", "TextChoice", "UnchangedChoice", "shown"]
-
-
-def shown(text: str) -> str:
-    """Without what stands for bytes that are no character: half a syllable is no text."""
-    return text.replace("\ufffd", "") if "\ufffd" in text else text
+__all__ = ["ChatChoice", "TextChoice", "UnchangedChoice"]
 
 
 class ChatChoice:
@@ -63,11 +58,10 @@ class ChatChoice:
         text = ""
         for delta in deltas:
             self._count(delta)
-            piece = shown(delta.text)
-            text += piece
+            text += delta.text
             if self._scorer is not None:
-                self._scorer.push(delta, piece)
-                self._raw += piece
+                self._scorer.push(delta)
+                self._raw += delta.text
         last = deltas[-1] if deltas else None
         parsed = self._parser.push(text) if text else []
         if last is None or last.finish_reason is None:
@@ -138,11 +132,10 @@ class TextChoice:
         text, scores = "", list[TokenScore]()
         for delta in deltas:
             self.completion += len(delta.token_ids)
-            piece = shown(delta.text)
-            text += piece
+            text += delta.text
             if self._scorer is not None:
-                self._scorer.push(delta, piece)
-                scores += self._scorer.take(len(piece.encode("utf-8")), shown=True)
+                self._scorer.push(delta)
+                scores += self._scorer.take(len(delta.text.encode("utf-8")), shown=True)
         last = deltas[-1] if deltas else None
         done = last is not None and last.finish_reason is not None
         if done and self._scorer is not None:

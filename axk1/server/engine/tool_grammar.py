@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -54,10 +55,15 @@ def _answer(params: SamplingParams) -> tuple[str, str]:
     if params.grammar is not None:
         raise bad_request("a grammar and tools do not go together: send one of them", "tools")
     if params.regex is not None:
-        return " | answer", f"answer: /{params.regex.replace('/', chr(92) + '/')}/\n"
+        return " | answer", f"answer: /{_in_slashes(params.regex)}/\n"
     schema = params.json_schema
     text = schema if isinstance(schema, str) else json.dumps(schema)
     return " | answer", f"answer: %json {text}\n"
+
+
+def _in_slashes(regex: str) -> str:
+    """The same where a slash would end it; one that is escaped already stays."""
+    return re.sub(r"\\.|/", lambda found: "\\/" if found.group() == "/" else found.group(), regex, flags=re.DOTALL)
 
 
 def _schema(tools: Sequence[Tool]) -> dict[str, Any]:
