@@ -101,7 +101,7 @@ def complete(provider: Provider, call: TextCall) -> tuple[list[Said], Usage]:
 
 
 def asked(text: str = "안녕", **changes: Any) -> ChatCall:
-    """One message, up to forty tokens at temperature 0 unless the changes say otherwise; unknown names go to sampling."""
+    """One message, up to forty tokens at temperature 0 unless the changes, of the call or its sampling, say another."""
     own = {name: changes.pop(name) for name in list(changes) if name in ChatCall.__dataclass_fields__}
     sampling = SamplingParams(**{"temperature": 0.0, "max_tokens": 40, **changes})
     return ChatCall(**{"model": "tiny", "messages": (Message("user", text),), "sampling": sampling, **own})

@@ -115,8 +115,8 @@ class ChatChoice:
         before = event.start - self._raw_start
         skipped, self._raw = self._raw[:before], self._raw[before + len(event.text) :]
         self._raw_start = event.start + len(event.text)
-        self._scorer.take(len(skipped.encode("utf-8")), shown=False)
-        return tuple(self._scorer.take(len(event.text.encode("utf-8")), shown=True))
+        ended = self._scorer.take(len(skipped.encode("utf-8")), shown=False)  # what began in an earlier piece
+        return (*ended, *self._scorer.take(len(event.text.encode("utf-8")), shown=True))
 
 
 class TextChoice:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from axk1.chat.format import ChatFormat, ChatPrompt
-from axk1.chat.messages import Message, Tool
+from axk1.chat.messages import Tool
 from axk1.chat.sampling import LARGEST_SEED, SamplingParams
 from axk1.engine.engine import Engine
 from axk1.engine.loop import EngineClosedError, QueueFullError
@@ -131,7 +131,7 @@ class EngineProvider:
         thinking = call.thinking.enabled and call.thinking.budget != 0
         arguments = (call.messages, tools, thinking, call.template_kwargs)
         try:
-            if _size(call) > _LONG:
+            if tools or sum(len(one.content) for one in call.messages) > _LONG:
                 return await asyncio.to_thread(self._format.prompt, *arguments)
             return self._format.prompt(*arguments)
         except ValueError as error:
@@ -222,16 +222,6 @@ class EngineProvider:
                 stream.close()
             raise overloaded(str(error)) from error
         return EngineAnswer(self._tokenizer, streams, choices, len(samples))
-
-
-def _size(call: ChatCall) -> int:
-    """About the characters of a prompt."""
-    tools = sum(len(tool.description) + len(repr(tool.parameters)) for tool in call.tools)
-    return tools + sum(len(one.content) + len(one.reasoning_content) + _calls_size(one) for one in call.messages)
-
-
-def _calls_size(message: Message) -> int:
-    return sum(len(repr(call.arguments)) for call in message.tool_calls)
 
 
 def _field(params: SamplingParams) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,6 +9,7 @@ from typing import Any
 
 from axk1.chat.messages import Tool
 from axk1.chat.sampling import Calls, SamplingParams
+from axk1.engine.structure import laid_out
 from axk1.server.calls import ToolChoice
 from axk1.server.errors import bad_request
 from axk1.tokenizer.special import END_TOOL_CALL, TOOL_CALL
@@ -41,7 +41,7 @@ def with_calls(
         return params
     if not tools:
         return params if params.structured else replace(params, calls=Calls(begin))
-    call = f"call: ws body ws <[{end}]>\nws: /[ \\n]?/\nbody: %json {json.dumps(_schema(tools))}\n"
+    call = f"call: ws body ws <[{end}]>\nws: /[ \\n]?/\nbody: %json {laid_out(_schema(tools))}\n"
     if choice.mode == "auto" and not params.structured:
         return replace(params, calls=Calls(begin, f"start: call\n{call}", None if choice.parallel else 1))
     calls = f"(<[{begin}]> call)" + ("+" if choice.parallel else "")
@@ -56,9 +56,8 @@ def _answer(params: SamplingParams) -> tuple[str, str]:
         raise bad_request("a grammar and tools do not go together: send one of them", "tools")
     if params.regex is not None:
         return " | answer", f"answer: /{_in_slashes(params.regex)}/\n"
-    schema = params.json_schema
-    text = schema if isinstance(schema, str) else json.dumps(schema)
-    return " | answer", f"answer: %json {text}\n"
+    assert params.json_schema is not None
+    return " | answer", f"answer: %json {laid_out(params.json_schema)}\n"
 
 
 def _in_slashes(regex: str) -> str:
@@ -73,7 +72,8 @@ def _schema(tools: Sequence[Tool]) -> dict[str, Any]:
         str(place): {"type": "object"} | _moved(tool.parameters, root)
         for place, (tool, root) in enumerate(zip(tools, roots, strict=True))
     }
-    return {"anyOf": [_call(tool.name, root) for tool, root in zip(tools, roots, strict=True)], "$defs": definitions}
+    calls = [_call(tool.name, root) for tool, root in zip(tools, roots, strict=True)]
+    return {"anyOf": calls, "$defs": definitions}
 
 
 def _call(name: str, arguments: str) -> dict[str, Any]:

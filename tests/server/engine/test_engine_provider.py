@@ -77,7 +77,8 @@ def test_no_tag_is_ever_seen_whatever_the_model_writes(provider: EngineProvider,
     for tools in ((), TOOLS):
         for thinking in (Thinking(), Thinking(True, 20)):
             for said in chat(provider, replace(call, tools=tools, thinking=thinking))[0]:
-                assert not [tag for tag in TAGS if tag in said.content + said.reasoning]
+                assert not [tag for tag in TAGS if tag in said.content]
+                assert "think>" not in said.reasoning
                 assert b"".join(score.data for score in said.scores).decode() == said.content
                 assert tools or not said.calls
 
@@ -120,7 +121,7 @@ def test_a_required_call_is_made(provider: EngineProvider, thinking: Thinking) -
 def test_a_call_comes_as_it_is_written(provider: EngineProvider) -> None:
     """Its name before its arguments end; ids stay and nobody can guess them."""
     text = {"type": "object", "properties": {"text": {"type": "string", "minLength": 40}}, "required": ["text"]}
-    call = asked(tools=(Tool("say", "", text),), tool_choice=ToolChoice("required"), max_tokens=100)
+    call = asked(tools=(Tool("say", "", text),), tool_choice=ToolChoice("required"), max_tokens=350)
 
     async def events() -> list[str]:
         return [type(event).__name__ async for event in await provider.chat(call)]
@@ -411,7 +412,7 @@ def test_a_folder_without_a_template_completes_and_does_not_chat(tmp_path: Path,
 
 
 def test_a_foreign_template_is_rendered_and_its_calls_are_read(tmp_path: Path, tokenizer: Tokenizer) -> None:
-    """With the tool tags in the text alone, for the tokenizer has no tokens of these names."""
+    """It knows no thinking and shows no tools; the calls are Hermes style, as ours."""
     source = "{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m.content }}{% endfor %}[assistant]"
     model = tiny_model(bos_token_id=0, eos_token_id=1, vocab_size=336, max_position_embeddings=512)
     files = {**tokenizer.files(), "chat_template.jinja": source.encode()}
@@ -431,14 +432,13 @@ def test_long_prompts_are_read_while_others_are_answered(provider: EngineProvide
     text = "거실 불을 켜 줘. " * 40_000
 
     async def ask() -> int:
-        longest = 0
-        with pytest.raises(ApiError) as caught:
-            asking = asyncio.create_task(provider.chat(ChatCall("tiny", (Message("user", text),))))
-            while not asking.done():
-                await asyncio.sleep(0)
-                longest += 1
-            await asking
-        assert caught.value.code == "context_length_exceeded"
-        return longest
+        turns = 0
+        asking = asyncio.create_task(provider.chat(ChatCall("tiny", (Message("user", text),))))
+        while not asking.done():
+            await asyncio.sleep(0)
+            turns += 1
+        assert isinstance(error := asking.exception(), ApiError)
+        assert error.code == "context_length_exceeded"
+        return turns
 
     assert done(ask()) > 20
