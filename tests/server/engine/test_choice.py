@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from axk1.chat.parser import parse
 from axk1.engine.output import Delta
 from axk1.engine.sampler import Logprob
 from axk1.engine.stop import TextStream
@@ -86,6 +87,8 @@ def test_whatever_is_written(
     reasoning, content, calls, data = joined(found)
     assert (reasoning, content, calls, data) == joined(events(tokenizer, made, [1], thinking)), "as it comes one by one"
     assert data.decode() == content
+    wanted = parse("".join(delta.text for delta in made), thinking)
+    assert (reasoning, content) == (wanted.reasoning, wanted.content)
     assert "\ufffd" not in content + reasoning
     assert not [tag for tag in TAGS if tag in content]
     assert {name for _, name, _ in calls} <= {"light"}
