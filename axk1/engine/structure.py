@@ -12,15 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from axk1.chat.sampling import Calls
+from axk1.chat.sampling import COMPACT_JSON, Calls
 from axk1.engine.job import Structure
 
 __all__ = ["AfterThinking", "CallsInText", "laid_out"]
 
 Allowed = NDArray[np.bool_]
-
-# A space, or a new line and its indentation: a weak model would go on with white space for ever if it could.
-_LAYOUT = {"whitespace_pattern": r"( |\n {0,20})?"}
 
 
 class AfterThinking:
@@ -93,11 +90,11 @@ class CallsInText:
 
 
 def laid_out(schema: str | Mapping[str, Any]) -> str:
-    """A JSON schema as text that also bounds the white space of its JSON (llguidance's own word in it), unless it has a
-    bound already. ValueError for one that is nested too deeply."""
+    """A JSON schema as text that also says how its JSON is laid out, unless it does so already. ValueError for one that
+    is nested too deeply."""
     try:
         value = json.loads(schema) if isinstance(schema, str) else schema
-        return json.dumps({"x-guidance": _LAYOUT, **value} if isinstance(value, Mapping) else value)
+        return json.dumps({"x-guidance": dict(COMPACT_JSON), **value} if isinstance(value, Mapping) else value)
     except RecursionError as error:
         raise ValueError("the JSON schema is nested too deeply: make it flatter") from error
 

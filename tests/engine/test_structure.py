@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from axk1 import Engine, SamplingParams
-from axk1.chat.sampling import GREEDY, Calls
+from axk1.chat.sampling import COMPACT_JSON, GREEDY, Calls
 from axk1.engine.structure import AfterThinking, CallsInText, laid_out
 from axk1.tokenizer.tokenizer import Tokenizer
 from engine.conftest import Saved
@@ -78,8 +79,9 @@ def test_without_a_grammar_no_call_begins() -> None:
 
 
 def test_a_schemas_own_layout_stays() -> None:
-    assert "whitespace_pattern" in laid_out({"type": "object"})
-    assert "whitespace_pattern" not in laid_out('{"x-guidance": {"whitespace_flexible": false}}')
+    assert json.loads(laid_out({"type": "object"})) == {"type": "object", "x-guidance": COMPACT_JSON}
+    own = {"x-guidance": {"whitespace_flexible": True}}
+    assert json.loads(laid_out(json.dumps(own))) == own
     assert laid_out("true") == "true"
 
 

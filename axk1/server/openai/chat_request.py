@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from axk1.chat.messages import Message, Tool, ToolCall
 from axk1.server.calls import ChatCall, ToolChoice
@@ -17,6 +18,7 @@ from axk1.server.thinking import Effort, of_openai
 
 __all__ = ["ChatRequest", "call_of"]
 
+_OTHER_PARTS = ("image_url", "input_audio", "file", "video_url", "audio_url", "input_image")
 _ANY_OBJECT: dict[str, Any] = {"type": "object"}
 
 
@@ -27,7 +29,16 @@ class ContentPart(Strict):
     text: str
 
 
-Content = str | list[ContentPart]
+def _only_text(value: Any) -> Any:
+    """Says it of pictures and sound before anything else is said of them."""
+    for part in value if isinstance(value, list) else ():
+        kind = part.get("type") if isinstance(part, dict) else None
+        if kind in _OTHER_PARTS:
+            raise PydanticCustomError("only_text", "{kind} cannot be read: this model reads text only", {"kind": kind})
+    return value
+
+
+Content = Annotated[str | list[ContentPart], BeforeValidator(_only_text)]
 
 
 class SystemMessage(Strict):

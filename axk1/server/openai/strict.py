@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -87,13 +87,24 @@ def _deeper(value: Any, most: int) -> bool:
 
 
 def refusal(error: RequestValidationError) -> ApiError:
-    """The first thing that is wrong with a request, and where."""
-    first = error.errors()[0]
-    place = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
+    """What is wrong with a request, and where: of several alternatives the one that the request comes closest to."""
+    placed = [(_place(one["loc"], error.body), one) for one in error.errors()]
+    place, first = max(placed, key=lambda one: len(one[0]))
     if first["type"] == "unknown_field":
-        place.append(first["ctx"]["field"])
-        return bad_request(first["msg"], ".".join(place), "unknown_parameter")
-    where = ".".join(place) or "body"
+        return bad_request(first["msg"], ".".join([*place, first["ctx"]["field"]]), "unknown_parameter")
     if first["type"] == "missing":
+        where = ".".join([*place, str(first["loc"][-1])])
         return bad_request(f"{where} is missing", where, "missing_required_parameter")
+    where = ".".join(place) or "body"
     return bad_request(f"{where}: {first['msg']}", where, "invalid_value")
+
+
+def _place(loc: Sequence[int | str], body: Any) -> list[str]:
+    """The path of an error within the body, without the names that pydantic gives to alternatives."""
+    place, value = [], body
+    for part in loc:
+        inside = (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int))
+        if inside:
+            value = value[part]
+            place.append(str(part))
+    return place if place or len(loc) < 2 else [str(part) for part in loc[1:]]
