@@ -11,6 +11,7 @@ import openai
 import pytest
 from openai.types.responses import ResponseStreamEvent
 
+from axk1.server.responses import routes
 from server.played import PlayedProvider
 from server.played_scripts import script
 from server.serving import AppOf, listening
@@ -165,3 +166,18 @@ def test_a_client_that_leaves_ends_the_answer(tmp_path: Path) -> None:
         while not slow.answers[0].closed:
             client.get(f"{url}/health")
     assert slow.answers[0].usage.completion < 4000
+
+
+def test_a_silent_answer_shows_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = routes.EventStream
+    monkeypatch.setattr(routes, "EventStream", lambda *given: real(*given, silence=0.02))
+    with (
+        listening(AppOf(tmp_path, PlayedProvider(pause=0.2))) as url,
+        openai.OpenAI(base_url=f"{url}/v1", api_key="key-blue", max_retries=0) as client,
+    ):
+        asked = {"model": "played", "input": "하나 둘", "stream": True}
+        told = httpx.post(f"{url}/v1/responses", json=asked, headers={"authorization": "Bearer key-blue"}).text
+        assert told.count(": nothing yet\n\n") > 2
+        last = list(client.responses.create(model="played", input="하나 둘", stream=True))[-1]
+    assert last.type == "response.completed"
+    assert last.response.output_text == "하나 둘"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from axk1.chat.messages import Message, ToolCall
-from axk1.server.fields import entries, flag, known, mapping, one_of, text, wrong
+from axk1.server.fields import entries, flag, known, mapping, one_of, text, without_nulls, wrong
 
 __all__ = ["conversation", "signature_of"]
 
@@ -47,7 +47,7 @@ def conversation(system: object, messages: object) -> tuple[Message, ...]:
 def _blocks(content: object, where: str) -> list[dict[str, Any]]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
-    return [mapping(one, f"{where}.{place}") for place, one in enumerate(entries(content, where))]
+    return [without_nulls(mapping(one, f"{where}.{place}")) for place, one in enumerate(entries(content, where))]
 
 
 def _plain(content: object, where: str) -> str:
