@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REACHABLE = import urllib.request as r; r.urlopen('$(TORCH_INDEX)/torch/', timeout=5)
 
-.PHONY: quickstart install postgres test test-slow test-arm sanitize sanitize-threads fuzz lint format clean
+.PHONY: quickstart install postgres test test-slow test-clients test-arm sanitize sanitize-threads fuzz lint format clean
 
 quickstart: $(STAMP)
 	$(BIN)/axk1 run $(RECIPE)
@@ -42,6 +42,17 @@ test: $(STAMP) postgres
 
 test-slow: $(STAMP)
 	$(BIN)/pytest -q -m slow
+
+# Real clients of the API, unchanged, against a real server. They have an environment of their own, apart from ours.
+CLIENTS := .venv-clients
+test-clients: $(STAMP) $(CLIENTS)/.installed
+	LITELLM_LOCAL_MODEL_COST_MAP=True AXK1_PYTHON="$(abspath $(BIN)/python)" $(CLIENTS)/bin/pytest -q -p no:cacheprovider -W ignore -c /dev/null --rootdir tests/clients tests/clients/client_*.py
+
+$(CLIENTS)/.installed: tests/clients/requirements.txt tests/clients/node/package.json
+	$(PYTHON) -m venv $(CLIENTS)
+	$(CLIENTS)/bin/pip install --quiet -r tests/clients/requirements.txt
+	npm install --silent --no-package-lock --no-audit --no-fund --prefix tests/clients/node
+	touch $@
 
 # The engine's kernels for 64-bit ARM, cross-compiled and emulated. Debian and Ubuntu packages; installed where we are root.
 ARM_PACKAGES = g++-aarch64-linux-gnu qemu-user

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["GREEDY", "Calls", "SamplingParams"]
+__all__ = ["COMPACT_JSON", "GREEDY", "Calls", "SamplingParams"]
 
 MAX_LOGPROBS = 1000  # more per token would only fill memory
 LARGEST_SEED = 2**63 - 1
+# JSON as models are shown it, in llguidance's words: small models that may write white space as they like would write
+# nothing else for ever. A schema says otherwise by its own `x-guidance`.
+COMPACT_JSON: Mapping[str, Any] = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ def settings_of(options: argparse.Namespace, changes: list[str], say: Words) -> 
     recipe = _recipe_in(given)
     read = config.read(recipe, changes)
     settings = config.from_mapping(read, ServeSettings, str(recipe or "serve"))
-    said = {name: getattr(options, name) for name in ("host", "port", "folder", "name") if getattr(options, name)}
+    said = {name: getattr(options, name) for name in ("host", "port", "folder", "name")}
+    said = {name: value for name, value in said.items() if value is not None}
     if options.keys:
         said["keys"] = True
     if options.no_web:

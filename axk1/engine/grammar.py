@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any, cast
 
 import numpy as np
 from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 from numpy.typing import NDArray
 
-from axk1.chat.sampling import SamplingParams
+from axk1.chat.sampling import COMPACT_JSON, SamplingParams
 from axk1.tokenizer.tokenizer import Tokenizer
 
 __all__ = ["Grammars", "Matcher"]
@@ -92,7 +93,7 @@ def _grammar(params: SamplingParams) -> tuple[str, str]:
     """The name of the structure and llguidance's own form of it."""
     if params.json_schema is not None:
         schema = params.json_schema if isinstance(params.json_schema, str) else json.dumps(params.json_schema)
-        return "json_schema", LLMatcher.grammar_from_json_schema(schema)
+        return "json_schema", LLMatcher.grammar_from_json_schema(schema, defaults=cast(Any, COMPACT_JSON))
     if params.regex is not None:
         return "regex", LLMatcher.grammar_from_regex(params.regex)
     assert params.grammar is not None

@@ -40,7 +40,7 @@ OpenModels = Callable[[], Mapping[str, Provider]]
 
 _log = logging.getLogger(__name__)
 _TOLD_SECONDS = 5.0  # for clients to read that their answer was broken off
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]", "testserver"})
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 def run(settings: ServeSettings, open_models: OpenModels, ready: Callable[[str], None]) -> None:
@@ -95,7 +95,7 @@ async def _serve(
         server = _Server(_config(doorway, settings), state, settings.limits.grace_seconds)
         serving = asyncio.create_task(server.serve([door]))
         try:
-            await _open(settings, database, state, doorway, server, serving, open_models, ready)
+            await _open(settings, database, state, doorway, server, serving, open_models, ready, door)
         finally:
             server.should_exit = True
             await serving
@@ -125,6 +125,7 @@ async def _open(
     serving: asyncio.Task[None],
     open_models: OpenModels,
     ready: Callable[[str], None],
+    door: socket.socket,
 ) -> None:
     opening = asyncio.create_task(asyncio.to_thread(open_models))
     await asyncio.wait({opening, serving}, return_when=asyncio.FIRST_COMPLETED)
@@ -138,7 +139,7 @@ async def _open(
                 doorway.app = app
                 state.ready = True
                 if not serving.done():
-                    ready(_address(settings))
+                    ready(_address(settings, door.getsockname()[1]))
                 await serving
         finally:
             state.ready = False
@@ -158,9 +159,9 @@ async def _gate(settings: ServeSettings, database: AsyncEngine) -> AsyncIterator
         await keyed.close()
 
 
-def _address(settings: ServeSettings) -> str:
+def _address(settings: ServeSettings, port: int) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}"
+    return f"http://{host}:{port}"
 
 
 class _Doorway:

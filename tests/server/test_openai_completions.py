@@ -98,7 +98,8 @@ def test_prompts_come_in_four_forms(server: Chat, prompt: Any, prompts: tuple[An
 @pytest.mark.parametrize(
     ("fields", "param"),
     [({"suffix": "끝"}, "suffix"), ({"best_of": 3}, "best_of"), ({"max_tokens": 0}, "max_tokens"),
-     ({"prompt": []}, "prompt"), ({"logprobs": 21}, "logprobs"), ({"messages": []}, "messages"), ({"prompt": [-1]}, "prompt.0")],
+     ({"prompt": []}, "prompt"), ({"logprobs": 21}, "logprobs"), ({"messages": []}, "messages"),
+     ({"prompt": [-1]}, "prompt.0")],
 )  # fmt: skip
 def test_what_cannot_be_had_is_refused(server: Chat, fields: dict[str, Any], param: str) -> None:
     reply = server.http.post("/v1/completions", json={"model": "played", "prompt": "가"} | fields)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from axk1.chat.messages import Tool
-from axk1.chat.sampling import Calls, SamplingParams
+from axk1.chat.sampling import COMPACT_JSON, Calls, SamplingParams
 from axk1.server.calls import ToolChoice
 from axk1.server.errors import bad_request
 from axk1.tokenizer.special import END_TOOL_CALL, TOOL_CALL
@@ -55,9 +55,9 @@ def _answer(params: SamplingParams) -> tuple[str, str]:
         raise bad_request("a grammar and tools do not go together: send one of them", "tools")
     if params.regex is not None:
         return " | answer", f"answer: /{params.regex.replace('/', chr(92) + '/')}/\n"
-    schema = params.json_schema
-    text = schema if isinstance(schema, str) else json.dumps(schema)
-    return " | answer", f"answer: %json {text}\n"
+    schema = json.loads(params.json_schema) if isinstance(params.json_schema, str) else params.json_schema
+    compact = {"x-guidance": COMPACT_JSON, **schema} if isinstance(schema, Mapping) else schema
+    return " | answer", f"answer: %json {json.dumps(compact)}\n"
 
 
 def _schema(tools: Sequence[Tool]) -> dict[str, Any]:
@@ -67,7 +67,8 @@ def _schema(tools: Sequence[Tool]) -> dict[str, Any]:
         str(place): {"type": "object"} | _moved(tool.parameters, root)
         for place, (tool, root) in enumerate(zip(tools, roots, strict=True))
     }
-    return {"anyOf": [_call(tool.name, root) for tool, root in zip(tools, roots, strict=True)], "$defs": definitions}
+    calls = [_call(tool.name, root) for tool, root in zip(tools, roots, strict=True)]
+    return {"anyOf": calls, "$defs": definitions, "x-guidance": COMPACT_JSON}
 
 
 def _call(name: str, arguments: str) -> dict[str, Any]:
