@@ -59,50 +59,54 @@ def known(value: Mapping[str, Any], place: str, names: Collection[str]) -> None:
 def mapping(value: object, place: str) -> dict[str, Any]:
     """400 unless it is an object."""
     if not isinstance(value, dict):
-        raise wrong(place, "must be an object")
+        raise wrong(place, _missing(value) + "must be an object")
     return value
 
 
 def entries(value: object, place: str) -> list[Any]:
     """400 unless it is a list."""
     if not isinstance(value, list):
-        raise wrong(place, "must be a list")
+        raise wrong(place, _missing(value) + "must be a list")
     return value
 
 
 def text(value: object, place: str) -> str:
     """400 unless it is a string."""
     if not isinstance(value, str):
-        raise wrong(place, "must be a string")
+        raise wrong(place, _missing(value) + "must be a string")
     return value
 
 
 def whole(value: object, place: str, least: int) -> int:
     """400 unless it is a whole number of at least `least`."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise wrong(place, f"must be a whole number of at least {least}")
+        raise wrong(place, _missing(value) + f"must be a whole number of at least {least}")
     return value
 
 
 def number(value: object, place: str, least: float = 0, most: float = 1) -> float:
     """400 unless it is from `least` to `most`."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
-        raise wrong(place, f"must be a number from {least:g} to {most:g}")
+        raise wrong(place, _missing(value) + f"must be a number from {least:g} to {most:g}")
     return float(value)
 
 
 def flag(value: object, place: str) -> bool:
     """400 unless it is true or false."""
     if not isinstance(value, bool):
-        raise wrong(place, "must be true or false")
+        raise wrong(place, _missing(value) + "must be true or false")
     return value
 
 
 def one_of(value: object, place: str, names: Collection[str]) -> str:
     """400 unless it is one of `names`."""
     if not isinstance(value, str) or value not in names:
-        raise wrong(place, f"must be one of {', '.join(names)}")
+        raise wrong(place, _missing(value) + f"must be one of {', '.join(names)}")
     return value
+
+
+def _missing(value: object) -> str:
+    return "is missing: it " if value is None else ""
 
 
 def _deeper(value: Any, most: int) -> bool:

@@ -14,6 +14,7 @@ from sqlalchemy import inspect, text
 
 from axk1.server.app import create_app
 from axk1.server.calls import ChatCall, ToolChoice
+from axk1.server.errors import bad_request
 from axk1.server.settings import DatabaseSettings
 from axk1.server.store.database import open_database
 from axk1.server.store.migrate import migrate
@@ -207,7 +208,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"metadata": {"k": "v" * 513}}, "metadata.k: has 513"),
     ({"metadata": {"k": 1}}, "metadata.k: must be a string"),
     ({"input": []}, "at least one item"),
-    ({"input": None}, "input: must be"),
+    ({"input": None}, "input: is missing"),
     ({"input": [{"type": "function_call", "call_id": "a", "name": "f", "arguments": "{"}]}, "is not JSON"),
     ({"input": [{"role": "user", "content": "a", "name": "b"}]}, "input.0.name: unknown field"),
     ({"input": [{"role": "user", "content": [{"type": "input_text", "text": "a", "x": 1}]}]}, "content.0.x: unknown"),
@@ -234,6 +235,16 @@ def test_errors_have_the_clients_classes(client: openai.OpenAI) -> None:
         client.responses.create(model="played", input="fail")
     with pytest.raises(openai.BadRequestError, match="read it whole"):
         client.responses.retrieve(client.responses.create(model="played", input="안녕").id, stream=True)
+
+
+def test_the_place_of_a_mistake_has_this_apis_name(client: openai.OpenAI, provider: PlayedProvider) -> None:
+    provider.refusal = bad_request("too long", "messages", "context_length_exceeded")
+    try:
+        with pytest.raises(openai.BadRequestError) as caught:
+            client.responses.create(model="played", input="안녕", stream=True)
+    finally:
+        provider.refusal = None
+    assert (caught.value.param, caught.value.code) == ("input", "context_length_exceeded")
 
 
 def test_nulls_are_as_if_left_out(client: openai.OpenAI, provider: PlayedProvider) -> None:

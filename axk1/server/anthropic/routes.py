@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Request, Response
 
+from axk1.server.anthropic.documented import COUNT, CREATE, REFUSALS, STREAMED
 from axk1.server.anthropic.form import answered, json_reply, refused
 from axk1.server.anthropic.reply import QUIET, Reply
 from axk1.server.anthropic.request import call_of, parsed, streamed
@@ -27,12 +28,12 @@ def router(parts: Parts) -> APIRouter:
     """The routes; their errors have Anthropic's form."""
     routes = APIRouter(prefix="/v1/messages", tags=["anthropic"])
 
-    @routes.post("")
+    @routes.post("", responses=REFUSALS | STREAMED, response_class=Response, openapi_extra=CREATE)
     async def create_message(request: Request) -> Response:
         """A message, whole or as events."""
         return await answered(request, lambda: _create(parts, request))
 
-    @routes.post("/count_tokens")
+    @routes.post("/count_tokens", responses=REFUSALS, response_class=Response, openapi_extra=COUNT)
     async def count_tokens(request: Request) -> Response:
         """How many tokens the model would read."""
         return await answered(request, lambda: _count(parts, request))

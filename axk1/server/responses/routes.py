@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -13,13 +13,14 @@ from fastapi import APIRouter, Request, Response
 from axk1.server.access import Caller
 from axk1.server.calls import ChatCall, TokenizeCall
 from axk1.server.echo import in_force, parameters_header
-from axk1.server.errors import bad_request, told
+from axk1.server.errors import ApiError, bad_request, told
 from axk1.server.fields import entries, flag, mapping, text, without_nulls
 from axk1.server.gateway import Metered
 from axk1.server.openai.documented import REFUSALS, STREAMED
 from axk1.server.openai.strict import JsonRoute
 from axk1.server.parts import Parts, origin_of
 from axk1.server.responses import kept
+from axk1.server.responses.documented import COUNT, CREATE
 from axk1.server.responses.items import item_of, reference_of
 from axk1.server.responses.listing import page
 from axk1.server.responses.names import new_answer
@@ -28,6 +29,8 @@ from axk1.server.responses.request import COUNTED, CREATED, call_of
 from axk1.server.sse import EventStream
 
 __all__ = ["router"]
+
+_PARAMS = {"messages": "input", "response_format": "text.format"}  # the names that these have here
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,12 @@ def router(parts: Parts) -> APIRouter:
     """The routes; every answer belongs to the project that asked."""
     routes = APIRouter(prefix="/v1/responses", tags=["responses"], route_class=JsonRoute)
 
-    @routes.post("", responses=REFUSALS | STREAMED, response_class=Response)
+    @routes.post("", responses=REFUSALS | STREAMED, response_class=Response, openapi_extra=CREATE)
     async def create_response(request: Request) -> Response:
         """An answer, whole or as events (`stream`), kept unless `store` is false."""
         return await _create(parts, request)
 
-    @routes.post("/input_tokens", responses=REFUSALS)
+    @routes.post("/input_tokens", responses=REFUSALS, openapi_extra=COUNT)
     async def count_input_tokens(request: Request) -> dict[str, Any]:
         """How many tokens the model would read."""
         asked = await _read(parts, request, COUNTED)
@@ -109,7 +112,10 @@ async def _read(parts: Parts, request: Request, names: Sequence[str]) -> _Asked:
 async def _create(parts: Parts, request: Request) -> Response:
     asked = await _read(parts, request, CREATED)
     stream = flag(asked.body.get("stream", False), "stream")
-    answer = await parts.gateway.chat(origin_of(request, asked.caller), asked.call)
+    try:
+        answer = await parts.gateway.chat(origin_of(request, asked.caller), asked.call)
+    except ApiError as error:
+        raise replace(error, param=_PARAMS.get(error.param or "", error.param)) from error
     reply = Reply(Head(asked.answer_id, int(time.time()), asked.body, asked.call, len(asked.items)))
     headers = parameters_header(in_force(asked.call)) | dict(answer.ticket.headers)
     if stream:
