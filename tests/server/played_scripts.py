@@ -24,6 +24,11 @@ def script(call: ChatCall) -> Sequence[Event | Exception]:
         "fail early": [overloaded("the queue is full")],
         "stop": [ContentPart(0, "하나"), Finished(0, "stop", "둘")],
         "long": [ContentPart(0, "하나 "), ContentPart(0, "둘"), Finished(0, "length")],
+        "cut": [
+            ToolCallBegin(0, 0, "call_a", "weather"),
+            ToolArguments(0, 0, '{"a": 1, "city": "서'),
+            Finished(0, "length"),
+        ],
         "nothing": [Finished(0, "stop")],
         "json": [ContentPart(0, '{"city": '), ContentPart(0, '"서울"}'), Finished(0, "stop")],
     }

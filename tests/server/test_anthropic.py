@@ -92,6 +92,15 @@ def test_tools_are_called_and_answered(client: anthropic.Anthropic, provider: Pl
     assert [one.tool_call_id for one in call.messages[-2:]] == ["call_a", "call_b"]
 
 
+def test_a_call_that_was_cut_off_is_given_as_far_as_it_goes(client: anthropic.Anthropic) -> None:
+    asked: dict[str, Any] = {**ASK, "messages": said("cut"), "tools": [TOOL]}
+    whole = client.messages.create(**asked)
+    with client.messages.stream(**asked) as stream:
+        streamed = stream.get_final_message()
+    assert (whole.stop_reason, whole.content[0].input) == ("max_tokens", {"a": 1})
+    assert streamed.content[0].input == {"a": 1}
+
+
 def test_the_stop_text_is_named(client: anthropic.Anthropic) -> None:
     found = client.messages.create(**ASK, messages=said("stop"), stop_sequences=["둘"])
     assert (found.stop_reason, found.stop_sequence) == ("stop_sequence", "둘")

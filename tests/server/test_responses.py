@@ -103,6 +103,16 @@ def test_tools_are_called_and_answered(client: openai.OpenAI, provider: PlayedPr
         client.responses.create(model="played", input=outputs, previous_response_id=first.id)
 
 
+def test_a_call_that_was_cut_off_is_told_and_cannot_be_answered(client: openai.OpenAI) -> None:
+    first = client.responses.create(model="played", input="cut", tools=[TOOL])
+    call = first.output[0]
+    assert call.type == "function_call"
+    assert (first.status, call.status, call.arguments) == ("incomplete", "incomplete", '{"a": 1, "city": "서')
+    output: Any = {"type": "function_call_output", "call_id": call.call_id, "output": "맑음"}
+    with pytest.raises(openai.BadRequestError, match="'call_a' was cut off in its arguments"):
+        client.responses.create(model="played", input=[output], previous_response_id=first.id)
+
+
 def test_a_parsed_answer_can_be_sent_back(client: openai.OpenAI, provider: PlayedProvider) -> None:
     class City(BaseModel):
         city: str

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import orjson
+from pydantic_core import from_json
 
 from axk1.server.anthropic.conversation import signature_of
 from axk1.server.calls import ContentPart, Event, Finished, ReasoningPart, ToolArguments, ToolCallBegin, Usage
@@ -108,7 +109,8 @@ class Reply:
             return
         block, whole, index = self._content[-1], "".join(self._pieces), len(self._content) - 1
         if self._open == "tool_use":
-            block["input"] = orjson.loads(whole or "{}")
+            # cut off by max_tokens: as far as it goes, which is what clients make of the stream
+            block["input"] = from_json(whole or "{}", allow_partial=True)
         else:
             block[self._open] = whole
         if self._open == "thinking":

@@ -19,12 +19,12 @@ _TEXT = {"input_text": "text", "output_text": "text", "refusal": "refusal"}
 _IDLE = {"output_text": ("annotations", "logprobs")}  # of an answer that comes back: nothing new to the model
 
 
-def reference_of(value: object) -> str | None:
-    """The id that an `item_reference` names; None for any other item."""
+def reference_of(value: object, where: str) -> str | None:
+    """The id that an `item_reference` names; None for any other item. 400."""
     if not isinstance(value, dict) or value.get("type") != "item_reference":
         return None
-    known(value, "input", ("type", "id"))
-    return text(value.get("id"), "input.id")
+    known(value, where, ("type", "id"))
+    return text(value.get("id"), f"{where}.id")
 
 
 def item_of(value: object, where: str, answer: str, place: int) -> dict[str, Any]:
@@ -130,13 +130,21 @@ def messages_of(items: Sequence[Mapping[str, Any]]) -> list[Message]:
 def _as_message(item: Mapping[str, Any]) -> Message:
     kind = item["type"]
     if kind == "function_call":
-        call = ToolCall(item["name"], orjson.loads(item["arguments"] or "{}"), item["call_id"])
-        return Message("assistant", "", "", (call,))
+        return Message("assistant", "", "", (_as_call(item),))
     if kind == "function_call_output":
         return Message("tool", _joined(item["output"]), tool_call_id=item["call_id"])
     if kind == "reasoning":
         return Message("assistant", "", _joined(item["content"] or item["summary"]))
     return Message(_MEANT[item["role"]], _joined(item["content"]))
+
+
+def _as_call(item: Mapping[str, Any]) -> ToolCall:
+    try:
+        arguments = orjson.loads(item["arguments"] or "{}")
+    except orjson.JSONDecodeError as error:
+        message = f"the function_call {item['call_id']!r} was cut off in its arguments: ask again with more tokens"
+        raise wrong("input", message) from error
+    return ToolCall(item["name"], arguments, item["call_id"])
 
 
 def _joined(content: str | Sequence[Mapping[str, Any]]) -> str:

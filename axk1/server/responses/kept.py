@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from typing import Any, cast
 
 import orjson
@@ -33,15 +34,19 @@ async def before(database: AsyncEngine, project: str, name: str) -> list[dict[st
     return cast("list[dict[str, Any]]", orjson.loads(row.items))
 
 
-async def referred(database: AsyncEngine, project: str, name: str) -> dict[str, Any]:
-    """The item with an id, kept with one of the project's answers. 404."""
+async def referred(database: AsyncEngine, project: str, names: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Items by their ids, kept with the project's answers; each answer is read once. 404 for one that is not there."""
+    found: dict[str, dict[str, Any]] = {}
     async with AsyncSession(database) as session:
-        row = await session.get(ResponseRow, answer_of(name))
-    if row is not None and row.project == project:
-        for item in orjson.loads(row.items):
-            if item["id"] == name:
-                return cast("dict[str, Any]", item)
-    raise not_found(f"no item has the id {name!r}: only items of kept responses can be referred to", "input")
+        for answer in {answer_of(name) for name in names}:
+            row = await session.get(ResponseRow, answer)
+            if row is not None and row.project == project:
+                found |= {item["id"]: item for item in orjson.loads(row.items)}
+    for name in names:
+        if name not in found:
+            message = f"no item has the id {name!r}: only items of kept responses can be referred to"
+            raise not_found(message, "input")
+    return found
 
 
 async def keep(

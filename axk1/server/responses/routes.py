@@ -100,12 +100,11 @@ async def _read(parts: Parts, request: Request, names: Sequence[str]) -> _Asked:
     values = [{"role": "user", "content": given}] if isinstance(given, str) else entries(given, "input")
     if not values:
         raise bad_request("input: must hold at least one item", "input")
-    for place, value in enumerate(values):
-        reference = reference_of(value)
-        if reference is not None:
-            items.append(await kept.referred(parts.database, project, reference))
-        else:
-            items.append(item_of(value, f"input.{place}", answer_id, len(items)))
+    references = [reference_of(value, f"input.{place}") for place, value in enumerate(values)]
+    known = await kept.referred(parts.database, project, [one for one in references if one is not None])
+    for place, (value, reference) in enumerate(zip(values, references, strict=True)):
+        read = item_of(value, f"input.{place}", answer_id, len(items)) if reference is None else known[reference]
+        items.append(read)
     return _Asked(answer_id, caller, body, items, call_of(body, items, parts.settings.thinking, names))
 
 
