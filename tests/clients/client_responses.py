@@ -14,7 +14,12 @@ TOOL: Any = {
     "type": "function",
     "name": "light",
     "description": "불",
-    "parameters": {"type": "object", "properties": {"warm": {"type": "boolean"}}, "required": ["warm"]},
+    "parameters": {
+        "type": "object",
+        "properties": {"warm": {"type": "boolean"}},
+        "required": ["warm"],
+        "additionalProperties": False,
+    },
     "strict": False,
 }
 
