@@ -124,6 +124,8 @@ def test_count_tokens_and_the_parameters_in_force(client: anthropic.Anthropic) -
         ({"workspace_id": "w"}, "not offered"),
         ({"tools": [TOOL | {"defer_loading": True}]}, "tools.0.defer_loading: is not offered"),
         ({"metadata": {"user_id": 3}}, "metadata.user_id"),
+        ({"tools": [TOOL, TOOL]}, "tools.1.name: 'weather' is given twice"),
+        ({"messages": [{"role": "system", "content": "짧게"}]}, "must be the user's"),
         ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "not offered"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"temperature": 1.5}, "temperature"),
@@ -165,6 +167,14 @@ def test_a_client_that_leaves_ends_the_answer(tmp_path: Path) -> None:
         while not slow.answers[0].closed:
             client.get(f"{url}/v1/messages")
     assert slow.answers[0].usage.completion < 4000
+
+
+def test_a_system_message_stays_at_its_place(client: anthropic.Anthropic, provider: PlayedProvider) -> None:
+    turns: list[Any] = [*said("하나"), {"role": "system", "content": "짧게"}, *said("둘")]
+    client.messages.create(**ASK, messages=turns)
+    call = provider.calls[-1]
+    assert isinstance(call, ChatCall)
+    assert [one.role for one in call.messages] == ["user", "system", "user"]
 
 
 def test_a_workspace_cannot_be_chosen(client: anthropic.Anthropic) -> None:

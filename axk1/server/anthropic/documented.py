@@ -11,7 +11,7 @@ _OBJECT = {"type": ["object", "null"]}
 _MESSAGE = {
     "type": "object",
     "required": ["role", "content"],
-    "properties": {"role": {"enum": ["user", "assistant"]}, "content": _TEXT_OR_BLOCKS},
+    "properties": {"role": {"enum": ["user", "assistant", "system"]}, "content": _TEXT_OR_BLOCKS},
 }
 _COUNTED: dict[str, Any] = {
     "model": {"type": "string"},

@@ -64,6 +64,10 @@ def call_of(body: Mapping[str, Any], settings: ThinkingSettings, *, counted: boo
     one_of(body.get("speed", "standard"), "speed", ("standard",))
     known(body, "", _COUNTED + _COUNTED_IDLE + (() if counted else _ASKED))
     tools = tuple(_tool(one, f"tools.{place}") for place, one in enumerate(entries(body.get("tools", []), "tools")))
+    names = [tool.name for tool in tools]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise wrong(f"tools.{place}.name", f"{name!r} is given twice")
     most = None if counted else whole(body.get("max_tokens"), "max_tokens", 1)
     return ChatCall(
         text(body.get("model"), "model"),
