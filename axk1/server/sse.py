@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 
 import orjson
 from fastapi.responses import StreamingResponse
@@ -72,8 +73,9 @@ class _Lively:
             self._ticker.cancel()
 
     async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(self._silence)
-            if not self._heard:
-                await self._send({"type": "http.response.body", "body": self._quiet, "more_body": True})
-            self._heard = False
+        with suppress(OSError):  # the client is gone, as the next frame will find
+            while True:
+                await asyncio.sleep(self._silence)
+                if not self._heard:
+                    await self._send({"type": "http.response.body", "body": self._quiet, "more_body": True})
+                self._heard = False

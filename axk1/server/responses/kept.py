@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Collection
 from typing import Any, cast
@@ -16,6 +17,7 @@ from axk1.server.store.responses import ResponseRow
 
 __all__ = ["before", "find", "keep", "referred", "remove"]
 
+_PATIENCE = 15.0  # seconds for a database that does not answer; SQLite waits 10 for its lock
 _log = logging.getLogger(__name__)
 
 
@@ -60,10 +62,10 @@ async def keep(
     row.response = orjson.dumps(whole).decode()
     row.items = orjson.dumps([*items, *whole["output"]]).decode()
     try:
-        async with AsyncSession(database) as session, session.begin():
+        async with asyncio.timeout(_PATIENCE), AsyncSession(database) as session, session.begin():
             session.add(row)
-    except SQLAlchemyError as error:
-        _log.error("the response %s could not be kept: %s", whole["id"], error)
+    except (SQLAlchemyError, TimeoutError) as error:
+        _log.error("the response %s could not be kept: %r", whole["id"], error)
         return whole | {"store": False}
     return whole
 
