@@ -31,6 +31,7 @@ class Reply:
         self._content: list[dict[str, Any]] = []
         self._pieces: list[str] = []  # of the open block
         self._open = ""
+        self._call = -1  # the index of the open call
         self._head = b""
         self._reason: str | None = None
         self._stop: str | None = None
@@ -53,8 +54,10 @@ class Reply:
             yield from self._piece("text", event.text)
         elif isinstance(event, ToolCallBegin):
             yield from self._close()
+            self._call = event.index
             yield self._begin("tool_use", {"type": "tool_use", "id": event.id, "name": event.name, "input": {}})
         elif isinstance(event, ToolArguments):
+            assert (self._open, self._call) == ("tool_use", event.index)
             yield self._delta(event.text)
 
     def end(self, usage: Usage) -> bytes:

@@ -88,6 +88,7 @@ class Reply:
         self._pieces: list[str] = []  # of the open item
         self._scores: list[dict[str, Any]] = []  # of the open item
         self._open = ""  # the kind of the open item
+        self._call = -1  # the index of the open call
         self._delta_head = b""
         self._cut: str | None = None
         self._number = 0  # of the next event
@@ -107,9 +108,10 @@ class Reply:
             yield from self._piece("message", event.text, event.scores)
         elif isinstance(event, ToolCallBegin):
             yield from self._close("completed")
+            self._call = event.index
             yield self._begin("function_call", {"call_id": event.id, "name": event.name, "arguments": ""})
         elif isinstance(event, ToolArguments):
-            assert self._open == "function_call"
+            assert (self._open, self._call) == ("function_call", event.index)
             yield self._delta(event.text)
 
     def whole(self, usage: Usage, completed: int) -> dict[str, Any]:
