@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,12 @@ class ChatFormat:
 
     def __init__(self, template: Template, tokenizer: Tokenizer) -> None:
         self._template, self._tokenizer = template, tokenizer
-        names = sorted(tokenizer.named_ids, key=len, reverse=True)
-        self._names = re.compile("|".join(map(re.escape, names))) if names else None
+        self._names = self._names_or_beginnings = None
+        if names := list(tokenizer.named_ids):
+            # a template may write texts of a tool side by side: none may end in what the next one could complete
+            beginnings = {name[:size] for name in names for size in range(1, len(name))}
+            self._names = re.compile(_any_of(names))
+            self._names_or_beginnings = re.compile(f"{_any_of(names)}|{_any_of(beginnings, chr(92) + 'Z')}")
 
     @classmethod
     def of(cls, folder: Path, tokenizer: Tokenizer) -> ChatFormat | None:
@@ -42,7 +46,7 @@ class ChatFormat:
         model that has none. ValueError for a template that cannot be read."""
         config = _tokenizer_config(folder)
         file = folder / "chat_template.jinja"
-        source = file.read_text(encoding="utf-8") if file.is_file() else config.get("chat_template")
+        source = file.read_text(encoding="utf-8") if file.is_file() else _default(config.get("chat_template"))
         if not isinstance(source, str):
             return None
         return cls(Template(source, {name: _text(config.get(name)) for name in _SPECIAL}), tokenizer)
@@ -56,15 +60,19 @@ class ChatFormat:
     ) -> ChatPrompt:
         """What the model reads before it answers. ValueError for a conversation that the template refuses.
 
-        The names of special tokens in messages and tools are plain text: the template alone writes the tokens.
+        The names of special tokens in messages, tools and variables are plain text: the template alone writes them.
         """
-        conversation = [message.to_dict() for message in messages]
-        offered = [tool.to_dict() for tool in tools]
-        fence = self._fence([conversation, offered])
-        if fence:
-            conversation, offered = self._fenced(conversation, fence), self._fenced(offered, fence)
-        text = self._template.render(conversation, offered, enable_thinking, variables)
-        pieces = text.split(fence) if fence else [text]
+        fences = _Fences()
+        try:
+            text = self._template.render(
+                fences.around([message.to_dict() for message in messages], self._names),
+                fences.around([tool.to_dict() for tool in tools], self._names_or_beginnings),
+                enable_thinking,
+                fences.around(dict(variables or {}), self._names_or_beginnings),
+            )
+        except RecursionError as error:
+            raise ValueError("the conversation or a tool is nested too deeply: make it flatter") from error
+        pieces = fences.pieces(text)
         ids = [
             token
             for place, piece in enumerate(pieces)
@@ -73,21 +81,46 @@ class ChatFormat:
         ]
         return ChatPrompt(ids, pieces[-1].rstrip().endswith(THINK))
 
-    def _fence(self, values: object) -> str:
-        """What to put around names of special tokens; "" where there are none. Nobody can guess it."""
-        if self._names is None or not self._names.search(json.dumps(values, ensure_ascii=False)):
-            return ""
-        return secrets.token_hex(16)
 
-    def _fenced(self, value: Any, fence: str) -> Any:
-        assert self._names is not None
+class _Fences:
+    """Marks the names of special tokens in what people wrote, so that they are found again in the rendered text.
+
+    The marks are numbered and nobody can guess them. A template may cut a text between two of them, as those do that
+    leave old reasoning out: a mark that has lost its other half is dropped.
+    """
+
+    def __init__(self) -> None:
+        self._secret = secrets.token_hex(16)
+        self._count = 0
+
+    def around(self, value: Any, names: re.Pattern[str] | None) -> Any:
+        """The value with marks around every name in its texts."""
+        if names is None:
+            return value
         if isinstance(value, str):
-            return self._names.sub(lambda found: fence + found.group() + fence, value)
+            return names.sub(self._fenced, value)
         if isinstance(value, Mapping):
-            return {self._fenced(key, fence): self._fenced(one, fence) for key, one in value.items()}
+            return {self.around(key, names): self.around(one, names) for key, one in value.items()}
         if isinstance(value, list | tuple):
-            return [self._fenced(one, fence) for one in value]
+            return [self.around(one, names) for one in value]
         return value
+
+    def pieces(self, text: str) -> list[str]:
+        """The text without marks, cut: what the template wrote and what stood between marks in turn."""
+        if not self._count:
+            return [text]
+        found = re.split(rf"{self._secret}o(\d+);(.*?){self._secret}c\1;", text, flags=re.DOTALL)
+        mark = re.compile(rf"{self._secret}[oc]\d+;")
+        return [mark.sub("", piece) for place, piece in enumerate(found) if place % 3 != 1]
+
+    def _fenced(self, found: re.Match[str]) -> str:
+        self._count += 1
+        return f"{self._secret}o{self._count};{found.group()}{self._secret}c{self._count};"
+
+
+def _any_of(texts: Iterable[str], end: str = "") -> str:
+    """A pattern that finds the longest of these texts, before `end`."""
+    return f"(?:{'|'.join(map(re.escape, sorted(texts, key=len, reverse=True)))}){end}"
 
 
 def _tokenizer_config(folder: Path) -> dict[str, Any]:
@@ -107,3 +140,11 @@ def _text(token: object) -> str:
     """A special token as text: written so, or as an object with its content."""
     content = token.get("content") if isinstance(token, dict) else token
     return content if isinstance(content, str) else ""
+
+
+def _default(templates: object) -> object:
+    """The template itself; of a list of named ones the one called so."""
+    if not isinstance(templates, list):
+        return templates
+    named = {one.get("name"): one.get("template") for one in templates if isinstance(one, dict)}
+    return named.get("default")

@@ -39,7 +39,8 @@ class SamplingParams:
     Report: `logprobs` and `prompt_logprobs` give the log-probability of each token and of so many likeliest.
     Structure: at most one of `json_schema` (text or mapping), `regex`, `grammar` (Lark) that the completion matches, or
     `calls` in free text. With `thinking` the completion begins with reasoning, which `</think>` ends, after
-    `thinking_budget` tokens at the latest; a structure and `stop` are about what comes behind it.
+    `thinking_budget` tokens at the latest; a structure and `stop` are about what comes behind it, and so is the model's
+    own end.
     Raises ValueError in one line for a value that makes no sense.
     """
 
@@ -92,7 +93,7 @@ class SamplingParams:
     @property
     def shaped(self) -> bool:
         """Whether anything but the model says which tokens may come."""
-        return self.structured or self.calls is not None or self.thinking_budget is not None
+        return self.structured or self.calls is not None or self.thinking
 
     def _check_choice(self) -> None:
         _need(_finite(self.temperature) and self.temperature >= 0, "temperature must be 0 or more", self.temperature)

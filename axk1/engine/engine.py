@@ -240,7 +240,7 @@ class Engine:
         events = asyncio.get_running_loop()
         found = self._mailboxes.get(events)
         if found is None:
-            found = self._mailboxes[events] = Mailbox(weakref.proxy(events))
+            found = self._mailboxes[events] = Mailbox(weakref.proxy(events), self._loop)
         return found
 
     def _makes(self, prompts: Prompts, params: SamplingParams | Sequence[SamplingParams] | None) -> list[Make]:

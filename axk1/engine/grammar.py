@@ -5,18 +5,20 @@ Shape letter: V vocabulary of the model.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, cast
 
 import numpy as np
 from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 from numpy.typing import NDArray
 
-from axk1.chat.sampling import COMPACT_JSON, SamplingParams
+from axk1.chat.sampling import SamplingParams
+from axk1.engine.structure import laid_out
 from axk1.tokenizer.tokenizer import Tokenizer
 
 __all__ = ["Grammars", "Matcher"]
+
+
+_KEPT = 64  # grammars
 
 
 class Matcher:
@@ -25,6 +27,10 @@ class Matcher:
     def __init__(self, matcher: LLMatcher, vocabulary: int) -> None:
         self._matcher = matcher
         self._vocabulary = vocabulary
+
+    def begun(self) -> Matcher:
+        """Another one, of the same grammar and at the same place."""
+        return Matcher(self._matcher.deep_copy(), self._vocabulary)
 
     @property
     def ended(self) -> bool:
@@ -51,27 +57,30 @@ class Grammars:
     def __init__(self, tokenizer: Tokenizer, eos: Iterable[int], vocabulary: int) -> None:
         self._vocabulary = vocabulary
         ends = sorted(token for token in eos if token < tokenizer.vocab_size)
+        self._made: dict[str, Matcher] = {}
         self._tokenizer = LLTokenizer(TokenizerWrapper(_Vocabulary(tokenizer, ends)), eos_token=ends or None)
 
     def matcher(self, params: SamplingParams) -> Matcher:
         """ValueError in one line for a schema, regex or grammar that cannot be followed."""
-        return self.begin(*self.checked(*_grammar(params)))
-
-    def checked(self, name: str, source: str) -> tuple[str, str]:
-        """Both again. ValueError in one line for a grammar, in llguidance's own form, that cannot be followed."""
-        error = LLMatcher.validate_grammar(source, self._tokenizer)
-        if error and not error.startswith("WARNING"):
-            raise ValueError(f"{name} cannot be followed: {_line(error)}")
-        return name, source
+        return self._begin(*_grammar(params))
 
     def calls(self, lark: str) -> Callable[[], Matcher]:
         """What makes a matcher for each tool call. ValueError as `matcher`."""
-        named = self.checked("the tools' grammar", LLMatcher.grammar_from_lark(lark))
-        return lambda: self.begin(*named)
+        first = self._begin("the tools' grammar", LLMatcher.grammar_from_lark(lark))
+        return first.begun
 
-    def begin(self, _name: str, source: str) -> Matcher:
-        """A matcher at its start."""
-        return Matcher(LLMatcher(self._tokenizer, source, log_level=0), self._vocabulary)
+    def _begin(self, name: str, source: str) -> Matcher:
+        """A matcher at its start; grammars that were made lately are kept, since making a large one takes a while."""
+        found = self._made.get(source)
+        if found is None:
+            error = LLMatcher.validate_grammar(source, self._tokenizer)
+            if error and not error.startswith("WARNING"):
+                raise ValueError(f"{name} cannot be followed: {_line(error)}")
+            found = Matcher(LLMatcher(self._tokenizer, source, log_level=0), self._vocabulary)
+            if len(self._made) >= _KEPT:
+                self._made.clear()
+            self._made[source] = found
+        return found.begun()
 
 
 class _Vocabulary:
@@ -92,8 +101,7 @@ class _Vocabulary:
 def _grammar(params: SamplingParams) -> tuple[str, str]:
     """The name of the structure and llguidance's own form of it."""
     if params.json_schema is not None:
-        schema = params.json_schema if isinstance(params.json_schema, str) else json.dumps(params.json_schema)
-        return "json_schema", LLMatcher.grammar_from_json_schema(schema, defaults=cast(Any, COMPACT_JSON))
+        return "json_schema", LLMatcher.grammar_from_json_schema(laid_out(params.json_schema))
     if params.regex is not None:
         return "regex", LLMatcher.grammar_from_regex(params.regex)
     assert params.grammar is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 
 from axk1.engine.backend import Backend
 from axk1.engine.job import Floats, Job
@@ -15,11 +16,15 @@ from axk1.engine.scheduler import Scheduler, Sequence
 from axk1.engine.speculation import Speculator
 from axk1.engine.step import Part, run
 
-__all__ = ["Loop", "QueueFullError"]
+__all__ = ["EngineClosedError", "Loop", "QueueFullError"]
 
 
 class QueueFullError(RuntimeError):
     """So many requests wait already that one more is refused: try again later."""
+
+
+class EngineClosedError(ValueError):
+    """The engine was closed, or an error of its own ended it: it takes nothing more."""
 
 
 class Loop:
@@ -36,6 +41,7 @@ class Loop:
         self._changed = threading.Condition()
         self._arrived: deque[Job] = deque()
         self._cancelled: deque[Job] = deque()
+        self._after: list[Callable[[], None]] = []
         self._closing = False
         self._thread: threading.Thread | None = None
 
@@ -45,10 +51,10 @@ class Loop:
         return len(self._arrived) + len(self._scheduler.waiting)
 
     def submit(self, job: Job) -> None:
-        """Queues a job. QueueFullError when too many wait, ValueError when closed."""
+        """Queues a job. QueueFullError when too many wait, EngineClosedError when closed."""
         with self._changed:
             if self._closing:
-                raise ValueError("the engine is closed: open it again")
+                raise EngineClosedError("the engine is closed: open it again")
             if self.waiting >= self._max_waiting:
                 raise QueueFullError(f"{self.waiting} requests wait already, the most that may: try again later")
             self._arrived.append(job)
@@ -60,6 +66,10 @@ class Loop:
     def cancel(self, job: Job) -> None:
         """Ends a job before the next step; nothing happens if it has ended."""
         self._cancelled.append(job)
+
+    def after_step(self, call: Callable[[], None]) -> None:
+        """Calls it once, when all that the step gives is handed out. Of the thread that serves."""
+        self._after.append(call)
 
     def close(self) -> None:
         """Cancels everything and closes the back end. Again is harmless."""
@@ -76,6 +86,7 @@ class Loop:
             while self._take_in():
                 if self._scheduler.busy:
                     self._step()
+                self._call_after()
             for job in self._last_jobs():
                 job.cancel()
         except Exception as error:  # a bug of ours: nobody may wait for ever
@@ -83,7 +94,13 @@ class Loop:
                 job.fail(error)
             raise
         finally:
+            self._call_after()
             self._backend.close()
+
+    def _call_after(self) -> None:
+        calls, self._after = self._after, []
+        for call in calls:
+            call()
 
     def _last_jobs(self) -> list[Job]:
         """What has not ended; no more is let in."""

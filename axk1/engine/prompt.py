@@ -86,7 +86,7 @@ class Reader:
         if not params.thinking:
             assert answer is not None
             return answer
-        return AfterThinking(self.end_of_thinking, params.thinking_budget, answer, self.vocabulary)
+        return AfterThinking(self.end_of_thinking, params.thinking_budget, answer, self.eos, self.vocabulary)
 
     @property
     def end_of_thinking(self) -> int:

@@ -1,7 +1,7 @@
 """Where a completion ends, and which of its text may already be seen.
 
 A stop text is never seen, nor is what may yet become one. Characters wait for their last byte and syllables in jamo for
-what follows (`StreamDecoder`).
+what follows (`StreamDecoder`). Bytes that never become a character are left out: nobody sees half a syllable.
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ class TextStream:
             text = self._decoder.flush()
         else:
             text = self._decoder.push(token)
+        text = _whole(text)
         if self._behind is None:
             return self._stop.push(text)
         if token == self._behind:
@@ -83,10 +84,15 @@ class TextStream:
 
     def flush(self) -> str:
         """What was held back, at the end; a stop text may still be found in it."""
-        rest = "" if self._decoder is None else self._decoder.flush()
+        rest = "" if self._decoder is None else _whole(self._decoder.flush())
         if self._behind is not None:
             return rest
         return self._stop.push(rest) + self._stop.flush()
+
+
+def _whole(text: str) -> str:
+    """Without what stands for broken bytes."""
+    return text.replace("\ufffd", "") if "\ufffd" in text else text
 
 
 def eos_ids(folder: CheckpointFolder) -> frozenset[int]:

@@ -62,24 +62,27 @@ class Stream:
 
 
 class Mailbox:
-    """Brings items from the engine's thread to the streams of one event loop, with one wake-up for all that have come
-    by then: a wake-up for each token of two hundred streams would cost more than the tokens."""
+    """Brings items from the engine's thread to the streams of one event loop, with one wake-up for all that a step
+    gives: a wake-up for each token of two hundred streams would cost more than the tokens."""
 
-    def __init__(self, events: asyncio.AbstractEventLoop) -> None:
-        self.events = events
+    def __init__(self, events: asyncio.AbstractEventLoop, loop: Loop) -> None:
+        self._events, self._loop = events, loop
         self._items: deque[tuple[AsyncStream, Item]] = deque()
-        self._awake = False
+        self._filled = False
 
     def put(self, stream: AsyncStream, item: Item) -> None:
         """From the engine's thread."""
         self._items.append((stream, item))
-        if not self._awake:
-            self._awake = True
-            with contextlib.suppress(RuntimeError, ReferenceError):  # the event loop has ended, and its readers with it
-                self.events.call_soon_threadsafe(self._hand_out)
+        if not self._filled:
+            self._filled = True
+            self._loop.after_step(self._ring)
+
+    def _ring(self) -> None:
+        self._filled = False
+        with contextlib.suppress(RuntimeError, ReferenceError):  # the event loop has ended, and its readers with it
+            self._events.call_soon_threadsafe(self._hand_out)
 
     def _hand_out(self) -> None:
-        self._awake = False  # before the items are taken: what comes later wakes again
         while self._items:
             stream, item = self._items.popleft()
             stream.take(item)
@@ -109,17 +112,23 @@ class AsyncStream:
     async def __anext__(self) -> Delta:
         if self._done:
             raise StopAsyncIteration
-        while not self._items:
-            self._reader = asyncio.get_running_loop().create_future()
-            await self._reader
+        await self._some()
         return self._next()
 
     async def waiting(self) -> list[Delta]:
         """All deltas that are there, at least one; none when the stream has ended."""
-        deltas = [delta] if (delta := await anext(self, None)) is not None else []
+        if self._done:
+            return []
+        await self._some()
+        deltas = [self._next()]
         while self._items and not self._done:
             deltas.append(self._next())
         return deltas
+
+    async def _some(self) -> None:
+        while not self._items:
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
 
     def _next(self) -> Delta:
         item = self._items.popleft()

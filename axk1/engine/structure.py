@@ -5,25 +5,32 @@ Shape letter: V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from axk1.chat.sampling import Calls
+from axk1.chat.sampling import COMPACT_JSON, Calls
 from axk1.engine.job import Structure
 
-__all__ = ["AfterThinking", "CallsInText"]
+__all__ = ["AfterThinking", "CallsInText", "laid_out"]
 
 Allowed = NDArray[np.bool_]
 
 
 class AfterThinking:
-    """Free reasoning, at most `budget` tokens before the token `end`; behind it the answer's form begins."""
+    """Free reasoning, at most `budget` tokens before the token `end`; behind it the answer's form begins. There always
+    is an answer: of `eos` none comes before."""
 
-    def __init__(self, end: int, budget: int | None, answer: Structure | None, vocabulary: int) -> None:
+    def __init__(
+        self, end: int, budget: int | None, answer: Structure | None, eos: Iterable[int], vocabulary: int
+    ) -> None:
         self._end, self._left, self._answer = end, budget, answer
         self._only_end_V = _only(end, vocabulary)
+        self._no_eos_V = np.ones(vocabulary, np.bool_)
+        self._no_eos_V[list(eos)] = False
         self._thinking = True
 
     @property
@@ -34,7 +41,7 @@ class AfterThinking:
     def allowed(self) -> Allowed | None:
         """True for the tokens that may come next, bool [V]; None for all."""
         if self._thinking:
-            return self._only_end_V if self._left == 0 else None
+            return self._only_end_V if self._left == 0 else self._no_eos_V
         return None if self._answer is None else self._answer.allowed()
 
     def accept(self, token: int) -> None:
@@ -80,6 +87,16 @@ class CallsInText:
                 self._count += 1
         elif token == self._calls.begin and self._begin is not None:
             self._call = self._begin()
+
+
+def laid_out(schema: str | Mapping[str, Any]) -> str:
+    """A JSON schema as text that also says how its JSON is laid out, unless it does so already. ValueError for one that
+    is nested too deeply."""
+    try:
+        value = json.loads(schema) if isinstance(schema, str) else schema
+        return json.dumps({"x-guidance": dict(COMPACT_JSON), **value} if isinstance(value, Mapping) else value)
+    except RecursionError as error:
+        raise ValueError("the JSON schema is nested too deeply: make it flatter") from error
 
 
 def _only(token: int, vocabulary: int) -> Allowed:

@@ -59,11 +59,12 @@ def test_no_reader_sees_half_a_character(tokenizer: Tokenizer) -> None:
         assert stream.flush() == "ᄀ"
 
 
-def test_what_is_cut_off_shows_as_such(tokenizer: Tokenizer) -> None:
-    stream = TextStream(tokenizer, [])
-    for id_ in tokenizer.encode_bytes("불".encode()[:2]):
-        assert stream.push(id_) == ""
-    assert stream.flush() == "\ufffd"
+def test_bytes_that_never_become_a_character_are_left_out(tokenizer: Tokenizer) -> None:
+    stream = TextStream(tokenizer, ["켜줘"])
+    broken = "켜".encode() + "불".encode()[:2] + "줘".encode()
+    seen = "".join(stream.push(id_) for id_ in tokenizer.encode_bytes("꺼".encode()[:1] + "네 ".encode() + broken))
+    assert seen + stream.flush() == "네 "
+    assert stream.found == "켜줘", "a stop text is found in what is seen, not in what is not"
 
 
 def test_control_tokens_and_padding_have_no_text(tokenizer: Tokenizer) -> None:

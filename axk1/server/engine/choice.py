@@ -22,18 +22,14 @@ from axk1.server.engine.scores import Scorer
 from axk1.tokenizer.special import END_THINK
 from axk1.tokenizer.tokenizer import Tokenizer
 
-__all__ = ["ChatChoice", "TextChoice", "shown"]
-
-
-def shown(text: str) -> str:
-    """Without what stands for bytes that are no character: half a syllable is no text."""
-    return text.replace("\ufffd", "") if "\ufffd" in text else text
+__all__ = ["ChatChoice", "TextChoice", "UnchangedChoice"]
 
 
 class ChatChoice:
     """Deltas in, events out. `reasoning` counts the tokens before the end of the reasoning, `completion` all tokens.
 
-    `own_ends` are the stop tokens that are the model's, not the caller's: no answer names them.
+    `tools` are the names that may be called, `own_ends` the stop tokens that are the model's, not the caller's:
+    no answer names them.
     """
 
     def __init__(
@@ -42,7 +38,7 @@ class ChatChoice:
         tokenizer: Tokenizer,
         thinking: bool,
         logprobs: int | None,
-        calls_allowed: bool,
+        tools: Container[str],
         own_ends: Container[int | str | None] = (),
     ) -> None:
         self._own_ends = own_ends
@@ -53,19 +49,19 @@ class ChatChoice:
         self._end_of_thinking = tokenizer.named_ids.get(END_THINK)
         self._scorer = None if logprobs is None else Scorer(tokenizer, logprobs)
         self._raw, self._raw_start = "", 0  # text not scored yet, and its place in all text
-        self._calls_allowed = calls_allowed
+        self._tools = tools
         self._calls = -1
+        self._calling = False
 
     def events(self, deltas: Sequence[Delta]) -> list[Event]:
         """What these deltas say, pieces of one kind joined."""
         text = ""
         for delta in deltas:
             self._count(delta)
-            piece = shown(delta.text)
-            text += piece
+            text += delta.text
             if self._scorer is not None:
-                self._scorer.push(delta, piece)
-                self._raw += piece
+                self._scorer.push(delta)
+                self._raw += delta.text
         last = deltas[-1] if deltas else None
         parsed = self._parser.push(text) if text else []
         if last is None or last.finish_reason is None:
@@ -99,15 +95,17 @@ class ChatChoice:
         return made
 
     def _one(self, event: Parsed) -> Event | None:
-        """What broke the format is left out."""
+        """What broke the format is left out, and so are calls of tools that were not offered."""
         if isinstance(event, Content):
             return ContentPart(self._number, event.text, self._scores(event))
         if isinstance(event, Reasoning):
             return ReasoningPart(self._number, event.text)
-        if isinstance(event, CallBegin) and self._calls_allowed:
-            self._calls += 1
-            return ToolCallBegin(self._number, self._calls, f"call_{secrets.token_hex(12)}", event.name)
-        if isinstance(event, CallArguments) and self._calls_allowed:
+        if isinstance(event, CallBegin):
+            self._calling = event.name in self._tools
+            if self._calling:
+                self._calls += 1
+                return ToolCallBegin(self._number, self._calls, f"call_{secrets.token_hex(12)}", event.name)
+        if isinstance(event, CallArguments) and self._calling:
             return ToolArguments(self._number, self._calls, event.text)
         return None
 
@@ -117,8 +115,8 @@ class ChatChoice:
         before = event.start - self._raw_start
         skipped, self._raw = self._raw[:before], self._raw[before + len(event.text) :]
         self._raw_start = event.start + len(event.text)
-        self._scorer.take(len(skipped.encode("utf-8")), shown=False)
-        return tuple(self._scorer.take(len(event.text.encode("utf-8")), shown=True))
+        ended = self._scorer.take(len(skipped.encode("utf-8")), shown=False)  # what began in an earlier piece
+        return (*ended, *self._scorer.take(len(event.text.encode("utf-8")), shown=True))
 
 
 class TextChoice:
@@ -134,11 +132,10 @@ class TextChoice:
         text, scores = "", list[TokenScore]()
         for delta in deltas:
             self.completion += len(delta.token_ids)
-            piece = shown(delta.text)
-            text += piece
+            text += delta.text
             if self._scorer is not None:
-                self._scorer.push(delta, piece)
-                scores += self._scorer.take(len(piece.encode("utf-8")), shown=True)
+                self._scorer.push(delta)
+                scores += self._scorer.take(len(delta.text.encode("utf-8")), shown=True)
         last = deltas[-1] if deltas else None
         done = last is not None and last.finish_reason is not None
         if done and self._scorer is not None:
@@ -148,6 +145,18 @@ class TextChoice:
             reason: FinishReason = "length" if last.finish_reason == "length" else "stop"
             made.append(Finished(self._number, reason, last.stop_reason))
         return made
+
+
+class UnchangedChoice:
+    """A prompt that was only read: what the engine added to it is dropped."""
+
+    def __init__(self, number: int) -> None:
+        self.completion = self.reasoning = 0
+        self._number = number
+
+    def events(self, deltas: Sequence[Delta]) -> list[Event]:
+        """The end, when it comes."""
+        return [Finished(self._number, "length")] if deltas and deltas[-1].finish_reason is not None else []
 
 
 def _append(made: list[Event], event: Event | None) -> None:

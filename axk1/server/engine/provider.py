@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from axk1.chat.format import ChatFormat, ChatPrompt
+from axk1.chat.messages import Tool
 from axk1.chat.sampling import LARGEST_SEED, SamplingParams
 from axk1.checkpoint import CheckpointFolder
 from axk1.engine.engine import Engine, Limits
-from axk1.engine.loop import QueueFullError
-from axk1.engine.output import Delta
+from axk1.engine.loop import EngineClosedError, QueueFullError
 from axk1.engine.stream import AsyncStream
 from axk1.server.calls import (
     Answer,
     ChatCall,
     EmbedCall,
     Embedded,
-    Event,
     ModelCard,
-    PromptScores,
     TextCall,
     TokenizeCall,
     Tokens,
-    TokenScore,
+    ToolChoice,
     Usage,
 )
-from axk1.server.engine.choice import ChatChoice, TextChoice
-from axk1.server.engine.scores import score, token_text
+from axk1.server.engine.answer import Choice, EngineAnswer
+from axk1.server.engine.choice import ChatChoice, TextChoice, UnchangedChoice
+from axk1.server.engine.scores import token_text
 from axk1.server.engine.tool_grammar import offered, with_calls
-from axk1.server.errors import ApiError, bad_request, overloaded
+from axk1.server.errors import bad_request, overloaded
 from axk1.tokenizer.special import END_THINK
 from axk1.tokenizer.tokenizer import Tokenizer
 
@@ -40,7 +39,7 @@ __all__ = ["EngineProvider"]
 
 _AT_ONCE = 256  # sequences of a step
 _WHOLE_CONTEXTS = 64  # that fit into the cache, if memory allows
-_LONG = 20_000  # characters: a longer text is read by another thread, while the event loop goes on
+_LONG = 4000  # characters: a longer text is read by another thread, while the event loop goes on
 
 
 class EngineProvider:
@@ -82,33 +81,36 @@ class EngineProvider:
         tools = offered(call.tools, call.tool_choice)
         prompt = await self._prompt(call)
         params = self._chat_params(call, prompt)
-        self._check_room(len(prompt.ids), params.max_tokens)
+        self._check_room(len(prompt.ids), params.max_tokens, "messages")
         with_tools = with_calls(params, tools, call.tool_choice, self._tokenizer)
-        self._check_structure(call, params, with_tools)
+        await self._check_structure(call.tool_choice, tools, params, with_tools)
         own_ends = set(self.engine.config.special_token_ids) - set(call.sampling.stop_token_ids)
+        names = {tool.name for tool in tools}
         choices = [
-            ChatChoice(number, self._tokenizer, prompt.thinking, params.logprobs, bool(tools), own_ends)
+            ChatChoice(number, self._tokenizer, prompt.thinking, params.logprobs, names, own_ends)
             for number in range(call.n)
         ]
-        return self._answer([prompt.ids] * call.n, _seeded(with_tools, call.n), choices, shared_prompt=True)
+        return self._answer([prompt.ids], _seeded(with_tools, call.n), choices)
 
     async def complete(self, call: TextCall) -> Answer:
         """As `chat`."""
         prompts = [await self._ids(prompt) for prompt in call.prompts]
         params = call.sampling if call.generate else replace(call.sampling, max_tokens=1)
         for ids in prompts:
-            self._check_room(len(ids), params.max_tokens if call.generate else 0)
-        self._check(params)
-        spread = [ids for ids in prompts for _ in range(call.n)]
-        choices = [TextChoice(number, self._tokenizer, params.logprobs) for number in range(len(spread))]
-        seeded = _seeded(params, call.n) * len(prompts)
-        return self._answer(spread, seeded, choices, generate=call.generate, samples=call.n)
+            self._check_room(len(ids), params.max_tokens if call.generate else None, "prompt")
+        await self._check(params)
+        count = len(prompts) * call.n
+        if call.generate:
+            choices: list[Choice] = [TextChoice(number, self._tokenizer, params.logprobs) for number in range(count)]
+        else:
+            choices = [UnchangedChoice(number) for number in range(count)]
+        return self._answer(prompts, _seeded(params, call.n), choices)
 
     async def embed(self, call: EmbedCall) -> Embedded:
         """Mean of the hidden states, of length 1."""
         prompts = [await self._ids(prompt) for prompt in call.inputs]
         for ids in prompts:
-            self._check_room(len(ids), None)
+            self._check_room(len(ids), None, "input")
         made = await asyncio.gather(*(asyncio.to_thread(self._vector, ids) for ids in prompts))
         return Embedded(tuple(made), Usage(prompt=sum(map(len, prompts))))
 
@@ -133,53 +135,63 @@ class EngineProvider:
             raise bad_request(f"the model {self.card.name!r} has no chat template: use /v1/completions", "messages")
         tools = offered(call.tools, call.tool_choice)
         thinking = call.thinking.enabled and call.thinking.budget != 0
-        size = sum(len(message.content) for message in call.messages)
         arguments = (call.messages, tools, thinking, call.template_kwargs)
         try:
-            if size > _LONG:
+            if tools or sum(len(one.content) for one in call.messages) > _LONG:
                 return await asyncio.to_thread(self._format.prompt, *arguments)
             return self._format.prompt(*arguments)
         except ValueError as error:
             raise bad_request(str(error), "messages") from error
 
     def _chat_params(self, call: ChatCall, prompt: ChatPrompt) -> SamplingParams:
-        """Turns end at the model's own end; a budget holds where the reasoning has begun."""
+        """A turn also ends where a document would; a budget holds where the reasoning has begun."""
         budget = call.thinking.budget if prompt.thinking else None
-        ends = (*call.sampling.stop_token_ids, *self.engine.config.special_token_ids)
+        own = () if call.sampling.ignore_eos else self.engine.config.special_token_ids
+        ends = (*call.sampling.stop_token_ids, *own)
         return replace(call.sampling, thinking=prompt.thinking, thinking_budget=budget or None, stop_token_ids=ends)
 
-    def _check_structure(self, call: ChatCall, plain: SamplingParams, with_tools: SamplingParams) -> None:
-        self._check(plain)
+    async def _check_structure(
+        self, choice: ToolChoice, tools: Sequence[Tool], plain: SamplingParams, with_tools: SamplingParams
+    ) -> None:
+        """Names the tool whose parameters cannot be followed."""
+        await self._check(plain)
         try:
-            self.engine.check(with_tools)
+            await self._follow(with_tools)
         except ValueError:
-            for tool in call.tools:
+            for tool in tools:
                 try:
-                    self.engine.check(with_calls(plain, [tool], call.tool_choice, self._tokenizer))
+                    await self._follow(with_calls(plain, [tool], choice, self._tokenizer))
                 except ValueError as error:
                     message = f"the parameters of the tool {tool.name!r} cannot be followed: {error}"
                     raise bad_request(message, "tools") from error
             raise
 
-    def _check(self, params: SamplingParams) -> None:
+    async def _check(self, params: SamplingParams) -> None:
         try:
-            self.engine.check(params)
+            await self._follow(params)
         except ValueError as error:
-            raise bad_request(str(error), "response_format" if params.structured else None) from error
+            raise bad_request(str(error), _field(params)) from error
 
-    def _check_room(self, prompt: int, asked: int | None) -> None:
+    async def _follow(self, params: SamplingParams) -> None:
+        """A grammar is made ready by another thread: a large one takes a while."""
+        if params.structured or (params.calls is not None and params.calls.grammar is not None):
+            await asyncio.to_thread(self.engine.check, params)
+        else:
+            self.engine.check(params)
+
+    def _check_room(self, prompt: int, asked: int | None, field: str) -> None:
         """Nothing is cut off silently: what does not fit is refused with both numbers."""
         context = self.engine.context
         if prompt == 0:
-            raise bad_request("the prompt is empty: it needs at least one token", "prompt")
-        if asked is None or asked == 0:
-            if prompt + (asked is None) > context:
-                raise _too_long(f"the prompt has {prompt} tokens, the model's context is {context} tokens")
-        elif prompt + asked > context:
-            raise _too_long(
-                f"the prompt has {prompt} tokens and max_tokens is {asked}, together {prompt + asked}: "
-                f"the model's context is {context} tokens"
-            )
+            raise bad_request("the prompt is empty: it needs at least one token", field)
+        if asked is None and prompt >= context:
+            found = f"the prompt has {prompt} tokens, with room for one more {prompt + 1}"
+        elif asked is not None and prompt + asked > context:
+            found = f"the prompt has {prompt} tokens and max_tokens is {asked}, together {prompt + asked}"
+        else:
+            return
+        message = f"{found}: the model's context is {context} tokens; shorten the prompt or ask for fewer tokens"
+        raise bad_request(message, field, "context_length_exceeded")
 
     async def _ids(self, prompt: str | tuple[int, ...]) -> list[int]:
         return await self._encoded(prompt) if isinstance(prompt, str) else self._known(prompt)
@@ -198,131 +210,30 @@ class EngineProvider:
         return self._tokenizer.encode(text)
 
     def _vector(self, ids: list[int]) -> tuple[float, ...]:
-        return tuple(self.engine.embed([ids])[0].tolist())
+        try:
+            return tuple(self.engine.embed([ids])[0].tolist())
+        except (QueueFullError, EngineClosedError) as error:
+            raise overloaded(str(error)) from error
 
     def _answer(
-        self,
-        prompts: Sequence[list[int]],
-        params: Sequence[SamplingParams],
-        choices: Sequence[Choice],
-        generate: bool = True,
-        samples: int = 1,
-        shared_prompt: bool = False,
-    ) -> Answer:
+        self, prompts: Sequence[list[int]], samples: Sequence[SamplingParams], choices: Sequence[Choice]
+    ) -> EngineAnswer:
+        """Every prompt with every sample's parameters, all at once."""
         streams: list[AsyncStream] = []
         try:
-            for ids, one in zip(prompts, params, strict=True):
-                streams.append(self.engine.astream(ids, one))
-        except BaseException as error:
+            for ids in prompts:
+                streams += [self.engine.astream(ids, one) for one in samples]
+        except (QueueFullError, EngineClosedError) as error:
             for stream in streams:
                 stream.close()
-            if isinstance(error, QueueFullError):
-                raise overloaded(str(error)) from error
-            if isinstance(error, ValueError):
-                raise bad_request(str(error)) from error
-            raise
-        read = 1 if shared_prompt else samples
-        prompt = sum(len(ids) for ids in prompts) // (len(prompts) if shared_prompt else read)
-        return EngineAnswer(self._tokenizer, streams, choices, prompt, generate)
+            raise overloaded(str(error)) from error
+        return EngineAnswer(self._tokenizer, streams, choices, len(samples))
 
 
-class Choice(Protocol):
-    """What turns one stream's deltas into events."""
-
-    completion: int
-    reasoning: int
-
-    def events(self, deltas: Sequence[Delta]) -> list[Event]: ...
-
-
-class EngineAnswer:
-    """The streams of one call."""
-
-    def __init__(
-        self,
-        tokenizer: Tokenizer,
-        streams: Sequence[AsyncStream],
-        choices: Sequence[Choice],
-        prompt: int,
-        generate: bool,
-    ) -> None:
-        self._tokenizer, self._streams, self._choices = tokenizer, streams, choices
-        self._prompt, self._generate = prompt, generate
-        self._tasks: list[asyncio.Task[None]] = []
-
-    @property
-    def usage(self) -> Usage:
-        """So far. Every sample's tokens count, the prompt once for all samples of it."""
-        completion = sum(choice.completion for choice in self._choices) if self._generate else 0
-        reasoning = sum(choice.reasoning for choice in self._choices)
-        cached = min(self._prompt, max((stream.job.sequence.reused for stream in self._streams), default=0))
-        return Usage(self._prompt, completion, reasoning, cached)
-
-    async def __aiter__(self) -> AsyncIterator[Event]:
-        if len(self._streams) == 1:
-            async for events in self._read(0):
-                for event in events:
-                    yield event
-            return
-        ready: asyncio.Queue[list[Event] | BaseException | None] = asyncio.Queue()
-        self._tasks = [
-            asyncio.create_task(self._copy(number, ready.put_nowait)) for number in range(len(self._streams))
-        ]
-        running = len(self._tasks)
-        while running:
-            found = await ready.get()
-            if isinstance(found, BaseException):
-                raise found
-            if found is None:
-                running -= 1
-                continue
-            for event in found:
-                yield event
-
-    async def aclose(self) -> None:
-        """Cancels what runs."""
-        for task in self._tasks:
-            task.cancel()
-        for stream in self._streams:
-            stream.close()
-
-    async def _copy(self, number: int, put: Callable[[list[Event] | BaseException | None], None]) -> None:
-        try:
-            async for events in self._read(number):
-                put(events)
-        except Exception as error:  # noqa: BLE001  (it rises in whoever reads the answer)
-            put(error)
-        else:
-            put(None)
-
-    async def _read(self, number: int) -> AsyncIterator[list[Event]]:
-        """The events of one choice, those of all deltas that wait at a time."""
-        stream, choice = self._streams[number], self._choices[number]
-        scored = stream.job.prompt_logprobs is None
-        while deltas := await stream.waiting():
-            if not scored:
-                scored = True
-                yield [PromptScores(number, self._prompt_scores(stream))]
-            if deltas[-1].finish_reason == "cancelled":
-                raise overloaded("the server stops: send the request again")
-            events = choice.events(deltas)
-            if not self._generate:
-                events = [event for event in events if not hasattr(event, "text")]
-            yield events
-
-    def _prompt_scores(self, stream: AsyncStream) -> tuple[TokenScore, ...]:
-        job = stream.job
-        assert job.prompt_logprobs is not None
-        most = job.params.prompt_logprobs
-        assert most is not None
-        scores = []
-        for token, chances in zip(job.prompt, job.prompt_logprobs, strict=True):
-            data = self._tokenizer.bytes_of(token)
-            if chances is None:
-                scores.append(TokenScore(token_text(data), data, None, token))
-            else:
-                scores.append(score(self._tokenizer, token, chances, most, data))
-        return tuple(scores)
+def _field(params: SamplingParams) -> str | None:
+    """What the caller gave that may not go with the model."""
+    given = {"response_format": params.structured, "logit_bias": params.logit_bias, "stop": params.stop}
+    return next((name for name, value in given.items() if value), None)
 
 
 def _seeded(params: SamplingParams, n: int) -> list[SamplingParams]:
@@ -330,7 +241,3 @@ def _seeded(params: SamplingParams, n: int) -> list[SamplingParams]:
     if params.seed is None:
         return [params] * n
     return [replace(params, seed=(params.seed + i) % (LARGEST_SEED + 1)) for i in range(n)]
-
-
-def _too_long(message: str) -> ApiError:
-    return bad_request(f"{message}: shorten the prompt or ask for fewer tokens", "messages", "context_length_exceeded")

@@ -63,13 +63,13 @@ class Scorer:
         self._pending: deque[_Pending] = deque()
         self._text = bytearray()  # pushed, not taken
 
-    def push(self, delta: Delta, text: str) -> None:
-        """One delta, with its text as it is shown."""
+    def push(self, delta: Delta) -> None:
+        """One delta."""
         assert delta.logprobs is not None
         for token, chances in zip(delta.token_ids, delta.logprobs, strict=True):
             hidden = token in self._tokenizer.control_ids
             self._pending.append(_Pending(token, chances, b"" if hidden else _bytes_of(self._tokenizer, token)))
-        self._text += text.encode("utf-8")
+        self._text += delta.text.encode("utf-8")
 
     def take(self, size: int, shown: bool) -> list[TokenScore]:
         """The tokens that end within the next `size` bytes of the text; those that are not shown are passed over."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from axk1.chat.messages import Tool
-from axk1.chat.sampling import COMPACT_JSON, Calls, SamplingParams
+from axk1.chat.sampling import Calls, SamplingParams
+from axk1.engine.structure import laid_out
 from axk1.server.calls import ToolChoice
 from axk1.server.errors import bad_request
 from axk1.tokenizer.special import END_TOOL_CALL, TOOL_CALL
@@ -40,7 +41,7 @@ def with_calls(
         return params
     if not tools:
         return params if params.structured else replace(params, calls=Calls(begin))
-    call = f"call: ws body ws <[{end}]>\nws: /[ \\n]?/\nbody: %json {json.dumps(_schema(tools))}\n"
+    call = f"call: ws body ws <[{end}]>\nws: /[ \\n]?/\nbody: %json {laid_out(_schema(tools))}\n"
     if choice.mode == "auto" and not params.structured:
         return replace(params, calls=Calls(begin, f"start: call\n{call}", None if choice.parallel else 1))
     calls = f"(<[{begin}]> call)" + ("+" if choice.parallel else "")
@@ -54,10 +55,14 @@ def _answer(params: SamplingParams) -> tuple[str, str]:
     if params.grammar is not None:
         raise bad_request("a grammar and tools do not go together: send one of them", "tools")
     if params.regex is not None:
-        return " | answer", f"answer: /{params.regex.replace('/', chr(92) + '/')}/\n"
-    schema = json.loads(params.json_schema) if isinstance(params.json_schema, str) else params.json_schema
-    compact = {"x-guidance": COMPACT_JSON, **schema} if isinstance(schema, Mapping) else schema
-    return " | answer", f"answer: %json {json.dumps(compact)}\n"
+        return " | answer", f"answer: /{_in_slashes(params.regex)}/\n"
+    assert params.json_schema is not None
+    return " | answer", f"answer: %json {laid_out(params.json_schema)}\n"
+
+
+def _in_slashes(regex: str) -> str:
+    """The same where a slash would end it; one that is escaped already stays."""
+    return re.sub(r"\\.|/", lambda found: "\\/" if found.group() == "/" else found.group(), regex, flags=re.DOTALL)
 
 
 def _schema(tools: Sequence[Tool]) -> dict[str, Any]:
@@ -68,7 +73,7 @@ def _schema(tools: Sequence[Tool]) -> dict[str, Any]:
         for place, (tool, root) in enumerate(zip(tools, roots, strict=True))
     }
     calls = [_call(tool.name, root) for tool, root in zip(tools, roots, strict=True)]
-    return {"anyOf": calls, "$defs": definitions, "x-guidance": COMPACT_JSON}
+    return {"anyOf": calls, "$defs": definitions}
 
 
 def _call(name: str, arguments: str) -> dict[str, Any]:
