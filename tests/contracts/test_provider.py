@@ -19,6 +19,8 @@ from axk1.server.engine.provider import EngineProvider
 from axk1.server.errors import ApiError
 from axk1.tokenizer.train import train
 from server.answers import asked, chat, complete, done, read
+from server.behind import BehindServer
+from server.serving import AppOf, listening
 from tiny_models import tiny_model
 
 SEEDS = range(6)
@@ -34,12 +36,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module", params=["engine"])
-def provider(request: pytest.FixtureRequest, folder: Path) -> Iterator[Provider]:
-    """Each kind of provider in turn, all of the same random model."""
-    opened = {"engine": lambda: EngineProvider.open(folder, "tiny", backend="reference")}[request.param]()
-    yield opened
-    done(opened.close())
+@pytest.fixture(scope="module", params=["engine", "upstream"])
+def provider(
+    request: pytest.FixtureRequest, folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Provider]:
+    """Each kind of provider in turn, all of the same random model; the upstream is our own server, over HTTP."""
+    engine = EngineProvider.open(folder, "tiny", backend="reference")
+    if request.param == "engine":
+        yield engine
+    else:
+        with listening(AppOf(tmp_path_factory.mktemp("upstream"), engine)) as url:
+            far = BehindServer(f"{url}/v1", "tiny")
+            yield far
+            done(far.close())
+    done(engine.close())
 
 
 def test_the_card_says_what_there_is(provider: Provider) -> None:
