@@ -18,7 +18,7 @@ from axk1.server.calls import ChatCall, EmbedCall, Finished, Provider, TextCall,
 from axk1.server.engine.provider import EngineProvider
 from axk1.server.errors import ApiError
 from axk1.tokenizer.train import train
-from server.answers import asked, chat, complete, done, read
+from server.answers import asked, backend, chat, complete, done, read
 from tiny_models import tiny_model
 
 SEEDS = range(6)
@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=["engine"])
 def provider(request: pytest.FixtureRequest, folder: Path) -> Iterator[Provider]:
     """Each kind of provider in turn, all of the same random model."""
-    opened = {"engine": lambda: EngineProvider.open(folder, "tiny", backend="reference")}[request.param]()
+    opened = {"engine": lambda: EngineProvider.open(folder, "tiny", backend=backend())}[request.param]()
     yield opened
     done(opened.close())
 
