@@ -63,6 +63,11 @@ VERBS: Mapping[str, Verb] = {
         "말뭉치 정제하기, 내장 학습 문제 보기",
         "clean a corpus, or look at the built-in curriculum",
     ),
+    "deploy": Verb(
+        "axk1.cli.deploy:deploy",
+        "큰 모델을 여러 GPU에 나눠 띄울 계획과 실행 파일 만들기",
+        "plan a large model over many GPUs, and write what starts it",
+    ),
     "admin": Verb(
         "axk1.cli.admin:admin",
         "서버의 조직, 키, 한도, 사용량, 감사 기록",

@@ -11,13 +11,13 @@ from rich.table import Table
 from axk1.arch import PRESETS, Facts, ModelConfig, facts, preset
 from axk1.cli.words import Words
 
-__all__ = ["arch"]
+__all__ = ["arch", "named_config"]
 
 
 def arch(argv: list[str], say: Words) -> int:
     """Print parameters, memory and FLOPs of a preset or of a model folder."""
     options = _parser(say).parse_args(argv)
-    figures = facts(_config(options.model), options.model, options.seq)
+    figures = facts(named_config(options.model), options.model, options.seq)
     if options.json:
         print(json.dumps(asdict(figures), indent=1))
     else:
@@ -39,7 +39,8 @@ def _parser(say: Words) -> argparse.ArgumentParser:
     return parser
 
 
-def _config(name: str) -> ModelConfig:
+def named_config(name: str) -> ModelConfig:
+    """The shape of a preset or of a model folder. ValueError, OSError."""
     file = Path(name) / "config.json"
     if name in PRESETS or not Path(name).is_dir():
         return preset(name)

@@ -148,6 +148,7 @@ _STAGES: Mapping[str, type] = MappingProxyType(
         "quantize": QuantizeConfig,
     }
 )
+_NO_STAGES = ("serve",)  # of the same folder, for `axk1 serve`
 _REQUIRED = ("corpus", "tokenizer", "pretrain")
 
 
@@ -158,7 +159,7 @@ def load_recipe(folder: Path, overrides: Sequence[str] = (), text: Path = Path()
     """
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such recipe folder{_neighbours(folder.parent)}")
-    files = {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    files = {path.stem: path for path in sorted(folder.glob("*.toml")) if path.stem not in _NO_STAGES}
     for stage, path in files.items():
         if stage not in _STAGES:
             raise ConfigError(f"{path}: no stage is called {stage!r} (known: {', '.join(_STAGES)})")

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,6 +15,7 @@ from axk1.server.calls import Provider
 from axk1.server.engine.provider import EngineProvider
 from axk1.server.run import run
 from axk1.server.settings import ServeSettings, UpstreamSettings
+from axk1.server.upstream.opening import open_upstreams
 
 __all__ = ["serve", "settings_of"]
 
@@ -105,6 +107,10 @@ def _providers(settings: ServeSettings, options: argparse.Namespace) -> dict[str
         folder = Path(settings.model)
         name = settings.name or _name_of(folder)
         found[name] = EngineProvider.open(folder, name, **vars(engine_options(options)))
+    for name, fleet in open_upstreams(settings.upstreams, os.environ).items():
+        if name in found:
+            raise ValueError(f"two models are called {name}: give the upstream another name")
+        found[name] = fleet
     return found
 
 

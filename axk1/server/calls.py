@@ -139,7 +139,7 @@ class ContentPart:
 
 @dataclass(frozen=True)
 class ToolCallBegin:
-    """The `index`-th tool call of a choice begins; its id stays."""
+    """The `index`-th tool call of a choice begins; its id stays. The one before it is complete."""
 
     choice: int
     index: int

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["ApiError", "bad_request", "not_found", "overloaded", "unauthorized", "upstream_failed"]
+__all__ = ["ApiError", "bad_request", "not_found", "overloaded", "told", "unauthorized", "upstream_failed"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -70,3 +73,11 @@ def overloaded(message: str, retry_after: int = 1) -> ApiError:
 def upstream_failed(message: str, status: int = 502) -> ApiError:
     """502 or 504: another server, asked for the answer, did not give one."""
     return ApiError(status, message, "server_error", code="upstream_error")
+
+
+def told(error: BaseException, request_id: str) -> ApiError:
+    """An error as the client may see it. A fault of ours: the log has it whole, the client only its request's name."""
+    if isinstance(error, ApiError):
+        return error
+    _log.error("%s failed", request_id, exc_info=error)
+    return ApiError(500, f"the server failed on this request ({request_id})", "server_error")

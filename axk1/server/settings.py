@@ -54,9 +54,23 @@ class UpstreamSettings:
     name: str  # the model's name here
     model: str = ""  # its name there; "" = the same
     key_variable: str = ""  # the environment variable that holds its key
+    kind: str = ""  # axk1, vllm, sglang, llamacpp, openai, adot (the hosted A.X K1 API); "" = ask the upstream
+    allow: tuple[str, ...] = ()  # abilities that it has beside those of its kind, such as thinking_budget
+    deny: tuple[str, ...] = ()  # abilities that it lacks
     context: int = 0  # tokens; 0 = ask the upstream, else unknown
-    weight: float = 1.0
-    timeout_seconds: float = 600.0
+    weight: float = 1.0  # its share of the load
+    timeout_seconds: float = 600.0  # until the first byte of an answer, or a whole one that is not streamed
+    gap_seconds: float = 120.0  # between two pieces of an answer
+    connect_seconds: float = 5.0
+    most_connections: int = 512
+    environment_proxies: bool = False  # whether HTTP_PROXY and its kin are followed
+
+    def __post_init__(self) -> None:
+        for name in ("weight", "timeout_seconds", "gap_seconds", "connect_seconds", "most_connections"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"upstreams.{name} must be above 0, not {getattr(self, name)}")
+        if not self.name:
+            raise ValueError("upstreams.name must say what the model is called here")
 
 
 @dataclass(frozen=True)

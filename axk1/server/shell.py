@@ -12,12 +12,11 @@ from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from axk1.server.errors import ApiError, overloaded
+from axk1.server.errors import ApiError, overloaded, told
 from axk1.server.settings import LimitSettings
 
 __all__ = ["ServerState", "Shell"]
 
-_log = logging.getLogger(__name__)
 _access = logging.getLogger("axk1.access")
 _ALWAYS = frozenset({"/health", "/ready", "/metrics"})  # answered whatever the load
 _UPLOADS = "/v1/files"
@@ -88,7 +87,7 @@ class Shell:
                 most = self._limits.request_seconds
                 await exchange.refuse(ApiError(504, f"no whole answer in {most:g} seconds", "server_error"))
             elif not task.cancelled() and (error := task.exception()) is not None:
-                await exchange.refuse(_told(error, scope))
+                await exchange.refuse(told(error, scope["state"]["request_id"]))
         except asyncio.CancelledError:  # the server stops at once
             task.cancel()
             await asyncio.wait({task})
@@ -183,15 +182,6 @@ class _Exchange:
             self.present = False
             if self.on_leave is not None:
                 self.on_leave()
-
-
-def _told(error: BaseException, scope: Scope) -> ApiError:
-    """A fault of ours: the log has it whole, the client only its request's name."""
-    if isinstance(error, ApiError):
-        return error
-    name = scope["state"]["request_id"]
-    _log.error("%s failed", name, exc_info=error)
-    return ApiError(500, f"the server failed on this request ({name})", "server_error")
 
 
 def _most_bytes(scope: Scope, limits: LimitSettings) -> int:

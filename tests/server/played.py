@@ -23,14 +23,14 @@ from axk1.server.calls import (
 )
 from axk1.server.errors import ApiError
 
-Script = Callable[[ChatCall], Sequence[Event | ApiError]]
+Script = Callable[[ChatCall], Sequence[Event | Exception]]
 CARD = ModelCard("played", 1_764_000_000, context=4096, embeddings=True, tokenizer=True)
 
 
 class PlayedAnswer:
-    """Gives its events one by one, `pause` seconds apart; an ApiError among them is raised."""
+    """Gives its events one by one, `pause` seconds apart; an error among them is raised."""
 
-    def __init__(self, events: Sequence[Event | ApiError], usage: Usage, pause: float = 0.0) -> None:
+    def __init__(self, events: Sequence[Event | Exception], usage: Usage, pause: float = 0.0) -> None:
         self._events, self._whole, self._pause = events, usage, pause
         self.usage = replace(usage, completion=0, reasoning=0)
         self.closed = False
@@ -38,7 +38,7 @@ class PlayedAnswer:
     async def __aiter__(self) -> AsyncIterator[Event]:
         for event in self._events:
             await asyncio.sleep(self._pause)
-            if isinstance(event, ApiError):
+            if isinstance(event, Exception):
                 raise event
             if isinstance(event, ReasoningPart):
                 self.usage = self.usage.plus(Usage(completion=1, reasoning=1))
@@ -51,10 +51,10 @@ class PlayedAnswer:
         self.closed = True
 
 
-def talk(call: ChatCall) -> list[Event | ApiError]:
+def talk(call: ChatCall) -> list[Event | Exception]:
     """Repeats the last message word by word, with a thought before it when asked to think; n times."""
     words = call.messages[-1].content.split(" ")
-    events: list[Event | ApiError] = []
+    events: list[Event | Exception] = []
     for choice in range(call.n):
         if call.thinking.enabled:
             events += [ReasoningPart(choice, "흠, "), ReasoningPart(choice, "그렇군.")]
@@ -86,7 +86,7 @@ class PlayedProvider:
         self.calls.append(call)
         if self.refusal:
             raise self.refusal
-        events: list[Event | ApiError] = []
+        events: list[Event | Exception] = []
         for choice in range(len(call.prompts) * call.n):
             prompt = str(call.prompts[choice // call.n])
             if call.sampling.prompt_logprobs is not None:
@@ -113,8 +113,8 @@ class PlayedProvider:
         for answer in self.answers:
             await answer.aclose()
 
-    def _answer(self, events: Sequence[Event | ApiError], prompt: int) -> PlayedAnswer:
-        parts = [one for one in events if not isinstance(one, PromptScores | Finished | ApiError)]
+    def _answer(self, events: Sequence[Event | Exception], prompt: int) -> PlayedAnswer:
+        parts = [one for one in events if not isinstance(one, PromptScores | Finished | Exception)]
         reasoning = sum(isinstance(one, ReasoningPart) for one in parts)
         answer = PlayedAnswer(events, Usage(prompt, len(parts), reasoning), self._pause)
         self.answers.append(answer)

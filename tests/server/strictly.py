@@ -4,7 +4,7 @@ import types
 from collections.abc import Collection
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 # Optional in the client's types for two reasons that these do not tell apart: may be left out, or may be null. These
 # may be null by OpenAI's specification; every other optional field is left out or has a value.
@@ -29,7 +29,7 @@ def _check_any(value: Any, choices: list[Any], place: str, nullable: Collection[
     if value is None:
         return
     found: list[AssertionError] = []
-    for choice in choices:
+    for choice in [one for one in choices if _may_be(value, one)] or choices:
         try:
             check(value, choice, place, nullable)
         except AssertionError as error:
@@ -39,9 +39,20 @@ def _check_any(value: Any, choices: list[Any], place: str, nullable: Collection[
     raise found[0]
 
 
+def _may_be(value: Any, choice: Any) -> bool:
+    """Whether the `type` of an object is the choice's."""
+    if not isinstance(value, dict) or not isinstance(choice, type) or not issubclass(choice, BaseModel):
+        return False
+    kind = choice.model_fields.get("type")
+    return kind is not None and value.get("type") in get_args(kind.annotation)
+
+
 def _check_object(value: Any, model: type[BaseModel], place: str, nullable: Collection[str]) -> None:
     assert isinstance(value, dict), f"{place} is no object"
-    model.model_validate(value, strict=False)
+    try:
+        model.model_validate(value, strict=False)
+    except ValidationError as error:
+        raise AssertionError(f"{place}: {error}") from error
     for name, field in model.model_fields.items():
         key, where = field.alias or name, f"{place}.{name}"
         if key not in value:

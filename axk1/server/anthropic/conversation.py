@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from axk1.chat.messages import Message, ToolCall
-from axk1.server.fields import entries, flag, known, mapping, one_of, text, wrong
+from axk1.server.fields import entries, flag, known, mapping, one_of, text, without_nulls, wrong
 
 __all__ = ["conversation", "signature_of"]
 
@@ -32,14 +32,16 @@ def conversation(system: object, messages: object) -> tuple[Message, ...]:
     for place, turn in enumerate(turns):
         where = f"messages.{place}"
         known(mapping(turn, where), where, ("role", "content"))
-        role = one_of(turn.get("role"), f"{where}.role", ("user", "assistant"))
+        role = one_of(turn.get("role"), f"{where}.role", ("user", "assistant", "system"))
         blocks = _blocks(turn.get("content"), f"{where}.content")
         if role == "user":
             found += _user(blocks, f"{where}.content", asked)
+        elif role == "system":
+            found.append(Message("system", _plain(turn.get("content"), f"{where}.content")))
         else:
             found.append(_assistant(blocks, f"{where}.content"))
             asked |= {call.id for call in found[-1].tool_calls}
-    if turns[-1]["role"] == "assistant":
+    if turns[-1]["role"] != "user":
         raise wrong("messages", "the last message must be the user's: an answer cannot be begun for the model")
     return tuple(found)
 
@@ -47,7 +49,7 @@ def conversation(system: object, messages: object) -> tuple[Message, ...]:
 def _blocks(content: object, where: str) -> list[dict[str, Any]]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
-    return [mapping(one, f"{where}.{place}") for place, one in enumerate(entries(content, where))]
+    return [without_nulls(mapping(one, f"{where}.{place}")) for place, one in enumerate(entries(content, where))]
 
 
 def _plain(content: object, where: str) -> str:

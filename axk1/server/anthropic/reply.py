@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import orjson
+from pydantic_core import from_json
 
 from axk1.server.anthropic.conversation import signature_of
 from axk1.server.calls import ContentPart, Event, Finished, ReasoningPart, ToolArguments, ToolCallBegin, Usage
 from axk1.server.sse import frame
 
-__all__ = ["Reply"]
+__all__ = ["QUIET", "Reply"]
 
+QUIET = frame({"type": "ping"}, "ping")
 _REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
 _DELTAS = {
     "text": ("text_delta", "text"),
@@ -29,6 +31,7 @@ class Reply:
         self._content: list[dict[str, Any]] = []
         self._pieces: list[str] = []  # of the open block
         self._open = ""
+        self._call = -1  # the index of the open call
         self._head = b""
         self._reason: str | None = None
         self._stop: str | None = None
@@ -36,7 +39,7 @@ class Reply:
     def begin(self, usage: Usage) -> bytes:
         """The first frames."""
         start = {"type": "message_start", "message": self.message(Usage(usage.prompt, 0, 0, usage.cached))}
-        return frame(start, "message_start") + frame({"type": "ping"}, "ping")
+        return frame(start, "message_start") + QUIET
 
     def add(self, event: Event) -> Iterator[bytes]:
         """The frames of one event."""
@@ -51,14 +54,15 @@ class Reply:
             yield from self._piece("text", event.text)
         elif isinstance(event, ToolCallBegin):
             yield from self._close()
+            self._call = event.index
             yield self._begin("tool_use", {"type": "tool_use", "id": event.id, "name": event.name, "input": {}})
         elif isinstance(event, ToolArguments):
+            assert (self._open, self._call) == ("tool_use", event.index)
             yield self._delta(event.text)
 
     def end(self, usage: Usage) -> bytes:
         """The last frames."""
-        delta = {"stop_reason": self._reason, "stop_sequence": self._stop}
-        told = frame({"type": "message_delta", "delta": delta, "usage": _usage(usage)}, "message_delta")
+        told = frame({"type": "message_delta", "delta": self._ending(), "usage": _counts(usage)}, "message_delta")
         return told + frame({"type": "message_stop"}, "message_stop")
 
     def message(self, usage: Usage) -> dict[str, Any]:
@@ -69,17 +73,23 @@ class Reply:
             "role": "assistant",
             "model": self._model,
             "content": self._content,
-            "stop_reason": self._reason,
-            "stop_sequence": self._stop,
-            "usage": _usage(usage),
+            **self._ending(),
+            "usage": _counts(usage) | _TERMS,
         }
+
+    def _ending(self) -> dict[str, Any]:
+        refused = {"type": "refusal", "category": None, "explanation": None} if self._reason == "refusal" else None
+        ending = {"stop_reason": self._reason, "stop_sequence": self._stop, "stop_details": refused}
+        return ending | {"container": None}
 
     def _piece(self, kind: str, text: str) -> Iterator[bytes]:
         if not text:
             return
         if self._open != kind:
             yield from self._close()
-            empty = {"text": ""} if kind == "text" else {"thinking": "", "signature": ""}
+            empty: dict[str, Any] = (
+                {"text": "", "citations": None} if kind == "text" else {"thinking": "", "signature": ""}
+            )
             yield self._begin(kind, {"type": kind} | empty)
         yield self._delta(text)
 
@@ -102,7 +112,8 @@ class Reply:
             return
         block, whole, index = self._content[-1], "".join(self._pieces), len(self._content) - 1
         if self._open == "tool_use":
-            block["input"] = orjson.loads(whole or "{}")
+            # cut off by max_tokens: as far as it goes, which is what clients make of the stream
+            block["input"] = from_json(whole or "{}", allow_partial=True)
         else:
             block[self._open] = whole
         if self._open == "thinking":
@@ -113,10 +124,15 @@ class Reply:
         self._open = ""
 
 
-def _usage(usage: Usage) -> dict[str, int]:
+_TERMS = {"cache_creation": None, "inference_geo": None, "service_tier": "standard", "speed": "standard"}
+
+
+def _counts(usage: Usage) -> dict[str, Any]:
     return {
         "input_tokens": usage.prompt - usage.cached,
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": usage.cached,
         "output_tokens": usage.completion,
+        "output_tokens_details": {"thinking_tokens": usage.reasoning},
+        "server_tool_use": None,
     }

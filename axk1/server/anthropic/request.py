@@ -5,34 +5,52 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-import orjson
-
 from axk1.chat.messages import Tool
 from axk1.chat.sampling import SamplingParams
 from axk1.server.anthropic.conversation import conversation
 from axk1.server.calls import ChatCall, Thinking, ToolChoice
 from axk1.server.errors import bad_request
-from axk1.server.fields import entries, flag, known, mapping, number, one_of, text, whole, wrong
+from axk1.server.fields import entries, flag, json_of, known, mapping, number, one_of, text, whole, without_nulls, wrong
 from axk1.server.settings import ThinkingSettings
 from axk1.server.thinking import Effort, of_anthropic, of_openai
 
 __all__ = ["call_of", "parsed", "streamed"]
 
-_COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "output_format")
+_COUNTED = (
+    "model",
+    "messages",
+    "system",
+    "tools",
+    "tool_choice",
+    "thinking",
+    "output_config",
+    "output_format",
+    "speed",
+)
 _COUNTED_IDLE = ("cache_control",)
 _ASKED = ("max_tokens", "stop_sequences", "stream", "temperature", "top_p", "top_k", "metadata", "service_tier")
-_REFUSED = ("container", "context_management", "mcp_servers", "inference_geo", "speed")
+_REFUSED = (
+    "billing_policy",
+    "compaction",
+    "container",
+    "context_management",
+    "diagnostics",
+    "fallback_credit_token",
+    "fallbacks",
+    "inference_geo",
+    "mcp_servers",
+    "thread",
+    "user_profile_id",
+    "workspace_id",
+)
+_TOOL_REFUSED = ("allowed_callers", "defer_loading", "input_examples")
+_TOOL_IDLE = ("strict", "eager_input_streaming")  # arguments follow the schema, and come as they are made, anyway
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 
 
-def parsed(body: bytes) -> dict[str, Any]:
-    """400 for what is no JSON object; a null is as if the field were left out."""
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise bad_request(f"the body is not JSON: {error}") from error
-    whole_body = mapping(found, "body")
-    return {name: value for name, value in whole_body.items() if value is not None}
+def parsed(body: bytes, deepest: int) -> dict[str, Any]:
+    """400 for what is no JSON object or too deep; a null is as if the field were left out."""
+    return without_nulls(mapping(json_of(body, deepest), "body"))
 
 
 def streamed(body: Mapping[str, Any]) -> bool:
@@ -42,11 +60,14 @@ def streamed(body: Mapping[str, Any]) -> bool:
 
 def call_of(body: Mapping[str, Any], settings: ThinkingSettings, *, counted: bool = False) -> ChatCall:
     """The call; `counted`: it is only to be counted and has no max_tokens. ApiError in one line."""
-    for name in _REFUSED:
-        if name in body:
-            raise wrong(name, "is not offered by this server: leave it out")
+    _check_offered(body, "", _REFUSED)
+    one_of(body.get("speed", "standard"), "speed", ("standard",))
     known(body, "", _COUNTED + _COUNTED_IDLE + (() if counted else _ASKED))
     tools = tuple(_tool(one, f"tools.{place}") for place, one in enumerate(entries(body.get("tools", []), "tools")))
+    names = [tool.name for tool in tools]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise wrong(f"tools.{place}.name", f"{name!r} is given twice")
     most = None if counted else whole(body.get("max_tokens"), "max_tokens", 1)
     return ChatCall(
         text(body.get("model"), "model"),
@@ -58,19 +79,31 @@ def call_of(body: Mapping[str, Any], settings: ThinkingSettings, *, counted: boo
     )
 
 
+def _check_offered(value: Mapping[str, Any], where: str, refused: tuple[str, ...]) -> None:
+    """400 for what the API has and this server has not."""
+    for name in refused:
+        if name in value:
+            raise wrong(f"{where}.{name}" if where else name, "is not offered by this server: leave it out")
+
+
 def _tool(value: object, where: str) -> Tool:
-    tool = mapping(value, where)
+    tool = without_nulls(mapping(value, where))
     if tool.get("type") not in (None, "custom"):
         raise wrong(f"{where}.type", f"{tool['type']!r} is not offered: give functions of your own (type 'custom')")
-    known(tool, where, ("type", "name", "description", "input_schema", "cache_control"))
+    _check_offered(tool, where, _TOOL_REFUSED)
+    known(tool, where, ("type", "name", "description", "input_schema", *_TOOL_IDLE, "cache_control"))
+    for name in _TOOL_IDLE:
+        flag(tool.get(name, False), f"{where}.{name}")
     schema = mapping(tool.get("input_schema"), f"{where}.input_schema")
-    return Tool(text(tool.get("name"), f"{where}.name"), text(tool.get("description", ""), where), schema)
+    return Tool(
+        text(tool.get("name"), f"{where}.name"), text(tool.get("description", ""), f"{where}.description"), schema
+    )
 
 
 def _choice(value: object, tools: tuple[Tool, ...]) -> ToolChoice:
     if value is None:
         return ToolChoice()
-    choice = mapping(value, "tool_choice")
+    choice = without_nulls(mapping(value, "tool_choice"))
     known(choice, "tool_choice", ("type", "name", "disable_parallel_tool_use"))
     kind = one_of(choice.get("type"), "tool_choice.type", ("auto", "any", "tool", "none"))
     parallel = not flag(choice.get("disable_parallel_tool_use", False), "tool_choice.disable_parallel_tool_use")
@@ -85,7 +118,7 @@ def _choice(value: object, tools: tuple[Tool, ...]) -> ToolChoice:
 
 
 def _thinking(body: Mapping[str, Any], settings: ThinkingSettings, most: int | None) -> Thinking:
-    asked = mapping(body.get("thinking", {"type": "disabled"}), "thinking")
+    asked = without_nulls(mapping(body.get("thinking", {"type": "disabled"}), "thinking"))
     known(asked, "thinking", ("type", "budget_tokens", "display"))
     one_of(asked.get("display", "summarized"), "thinking.display", ("summarized",))
     kind = one_of(asked.get("type"), "thinking.type", ("enabled", "disabled", "adaptive"))
@@ -109,7 +142,9 @@ def _sampling(body: Mapping[str, Any], most: int | None) -> SamplingParams:
         values["top_k"] = whole(body["top_k"], "top_k", 0)
     stops = entries(body.get("stop_sequences", []), "stop_sequences")
     values["stop"] = tuple(text(one, f"stop_sequences.{place}") for place, one in enumerate(stops))
-    known(mapping(body.get("metadata", {}), "metadata"), "metadata", ("user_id",))
+    metadata = without_nulls(mapping(body.get("metadata", {}), "metadata"))
+    known(metadata, "metadata", ("user_id",))
+    text(metadata.get("user_id", ""), "metadata.user_id")
     one_of(body.get("service_tier", "auto"), "service_tier", ("auto", "standard_only"))
     try:
         return SamplingParams(**values)

@@ -11,7 +11,8 @@ from typing import Any, Self
 from axk1.chat.format import ChatFormat, ChatPrompt
 from axk1.chat.messages import Tool
 from axk1.chat.sampling import LARGEST_SEED, SamplingParams
-from axk1.engine.engine import Engine
+from axk1.checkpoint import CheckpointFolder
+from axk1.engine.engine import Engine, Limits
 from axk1.engine.loop import EngineClosedError, QueueFullError
 from axk1.engine.stream import AsyncStream
 from axk1.server.calls import (
@@ -36,6 +37,8 @@ from axk1.tokenizer.tokenizer import Tokenizer
 
 __all__ = ["EngineProvider"]
 
+_AT_ONCE = 256  # sequences of a step
+_WHOLE_CONTEXTS = 64  # that fit into the cache, if memory allows
 _LONG = 4000  # characters: a longer text is read by another thread, while the event loop goes on
 
 
@@ -61,7 +64,10 @@ class EngineProvider:
     @classmethod
     def open(cls, folder: Path, name: str = "", **options: Any) -> Self:
         """`options` are those of `Engine.open`. CheckpointError, ValueError, OSError."""
-        engine = Engine.open(folder, **options)
+        context = CheckpointFolder(folder).config.max_position_embeddings
+        # many short conversations at once, in no more cache than a few long ones take
+        limits = Limits(max_sequences=_AT_ONCE, cache_tokens=_WHOLE_CONTEXTS * context)
+        engine = Engine.open(folder, **{"limits": limits, **options})
         try:
             chat_format = None if engine.tokenizer is None else ChatFormat.of(folder, engine.tokenizer)
             created = int((folder / "config.json").stat().st_mtime)

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 
 from axk1.server.calls import ChatCall
 from axk1.server.echo import in_force, parameters_header
-from axk1.server.errors import ApiError
+from axk1.server.errors import told
 from axk1.server.gateway import Metered
 from axk1.server.openai.chat_reply import ChatChunks, ChatWhole, Head
 from axk1.server.openai.chat_request import ChatRequest, call_of
@@ -73,5 +73,5 @@ async def _frames(answer: Metered, chunks: ChatChunks) -> AsyncIterator[bytes]:
             for made in chunks.end(answer.usage):
                 yield made
             yield DONE
-        except ApiError as error:
-            yield frame(error.openai(), "error")
+        except Exception as error:  # noqa: BLE001  (the status is sent already: the stream has to say it)
+            yield frame(told(error, answer.ticket.id).openai(), "error")

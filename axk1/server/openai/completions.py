@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 
 from axk1.server.calls import TextCall, TokenizeCall
 from axk1.server.echo import parameters_header, text_in_force
-from axk1.server.errors import ApiError
+from axk1.server.errors import told
 from axk1.server.gateway import Gateway, Metered
 from axk1.server.openai.chat_reply import Head
 from axk1.server.openai.completions_reply import TextChunks, TextWhole
@@ -81,5 +81,5 @@ async def _frames(answer: Metered, chunks: TextChunks) -> AsyncIterator[bytes]:
             for made in chunks.end(answer.usage):
                 yield made
             yield DONE
-        except ApiError as error:
-            yield frame(error.openai(), "error")
+        except Exception as error:  # noqa: BLE001  (the status is sent already: the stream has to say it)
+            yield frame(told(error, answer.ticket.id).openai(), "error")

@@ -6,7 +6,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-import orjson
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 from axk1.server.errors import ApiError, bad_request
+from axk1.server.fields import json_of
 
 __all__ = ["JsonRoute", "Strict", "refusal"]
 
@@ -62,28 +62,7 @@ class _JsonRequest(Request):
     async def read(self) -> None:
         """400 for what is not JSON, or too deep."""
         body = await self.body()
-        try:
-            self._json = orjson.loads(body) if body else None
-        except orjson.JSONDecodeError as error:
-            raise bad_request(f"the body is not JSON: {error}") from error
-        deepest = self.state.limits.json_depth
-        if _deeper(self._json, deepest):
-            raise bad_request(f"the body's JSON is nested deeper than {deepest}")
-
-
-def _deeper(value: Any, most: int) -> bool:
-    """Whether objects and lists lie in each other more than `most` times."""
-    level: list[Any] = [value]
-    for _ in range(most + 1):
-        level = [
-            one
-            for found in level
-            if isinstance(found, dict | list)
-            for one in (found.values() if isinstance(found, dict) else found)
-        ]
-        if not level:
-            return False
-    return True
+        self._json = json_of(body, self.state.limits.json_depth) if body else None
 
 
 def refusal(error: RequestValidationError) -> ApiError:

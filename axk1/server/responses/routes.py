@@ -1,143 +1,147 @@
-"""OpenAI's /v1/responses: made, kept, read again and removed."""
+"""OpenAI's /v1/responses: made whole or as events, kept, read again and removed."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
-from uuid import uuid4
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from axk1.server.calls import ChatCall, ContentPart, Event, Finished, ReasoningPart, ToolArguments, ToolCallBegin, Usage
+from axk1.server.access import Caller
+from axk1.server.calls import ChatCall, TokenizeCall
 from axk1.server.echo import in_force, parameters_header
-from axk1.server.errors import bad_request, not_found
-from axk1.server.fields import flag, mapping, text, wrong
+from axk1.server.errors import ApiError, bad_request, told
+from axk1.server.fields import entries, flag, mapping, text, without_nulls
+from axk1.server.gateway import Metered
+from axk1.server.openai.documented import REFUSALS, STREAMED
+from axk1.server.openai.strict import JsonRoute
 from axk1.server.parts import Parts, origin_of
-from axk1.server.responses.request import call_of, items_of
-from axk1.server.store.responses import ResponseRow
+from axk1.server.responses import kept
+from axk1.server.responses.documented import COUNT, CREATE
+from axk1.server.responses.items import item_of, reference_of
+from axk1.server.responses.listing import page
+from axk1.server.responses.names import new_answer
+from axk1.server.responses.reply import Head, Reply
+from axk1.server.responses.request import COUNTED, CREATED, call_of
+from axk1.server.sse import EventStream
 
 __all__ = ["router"]
+
+_PARAMS = {"messages": "input", "response_format": "text.format"}  # the names that these have here
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request that is read: `items` is the whole conversation."""
+
+    answer_id: str
+    caller: Caller
+    body: dict[str, Any]
+    items: list[dict[str, Any]]
+    call: ChatCall
 
 
 def router(parts: Parts) -> APIRouter:
     """The routes; every answer belongs to the project that asked."""
-    routes = APIRouter(prefix="/v1/responses", tags=["responses"])
+    routes = APIRouter(prefix="/v1/responses", tags=["responses"], route_class=JsonRoute)
 
-    @routes.post("")
+    @routes.post("", responses=REFUSALS | STREAMED, response_class=Response, openapi_extra=CREATE)
     async def create_response(request: Request) -> Response:
-        """An answer, kept unless `store` is false."""
+        """An answer, whole or as events (`stream`), kept unless `store` is false."""
         return await _create(parts, request)
 
-    @routes.get("/{response_id}")
-    async def load_response(request: Request, response_id: str) -> Response:
+    @routes.post("/input_tokens", responses=REFUSALS, openapi_extra=COUNT)
+    async def count_input_tokens(request: Request) -> dict[str, Any]:
+        """How many tokens the model would read."""
+        asked = await _read(parts, request, COUNTED)
+        found = await parts.gateway.tokenize(TokenizeCall(asked.call.model, chat=asked.call))
+        return {"object": "response.input_tokens", "input_tokens": len(found.ids)}
+
+    @routes.get("/{response_id}", responses=REFUSALS, response_class=Response)
+    async def load_response(request: Request, response_id: str, stream: bool = False) -> Response:
         """A kept answer."""
-        row = await _find(parts, (await parts.member(request)).project, response_id)
+        if stream:
+            raise bad_request("stream: a kept answer is complete, read it whole", "stream")
+        row = await kept.find(parts.database, (await parts.member(request)).project, response_id)
         return Response(row.response, media_type="application/json")
 
-    @routes.delete("/{response_id}")
+    @routes.get("/{response_id}/input_items", responses=REFUSALS)
+    async def list_input_items(
+        request: Request, response_id: str, limit: int = 20, order: str = "desc", after: str | None = None
+    ) -> dict[str, Any]:
+        """What the model read before it gave a kept answer, the whole chain."""
+        row = await kept.find(parts.database, (await parts.member(request)).project, response_id)
+        items, output = orjson.loads(row.items), orjson.loads(row.response)["output"]
+        return page(items[: len(items) - len(output)], limit, order, after)
+
+    @routes.delete("/{response_id}", responses=REFUSALS)
     async def delete_response(request: Request, response_id: str) -> dict[str, Any]:
         """Removes it; later answers of its chain keep what they read."""
-        row = await _find(parts, (await parts.member(request)).project, response_id)
-        async with AsyncSession(parts.database) as session, session.begin():
-            await session.delete(row)
+        row = await kept.find(parts.database, (await parts.member(request)).project, response_id)
+        await kept.remove(parts.database, row)
         return {"id": response_id, "object": "response", "deleted": True}
 
     return routes
 
 
-async def _find(parts: Parts, project: str, response_id: str) -> ResponseRow:
-    async with AsyncSession(parts.database) as session:
-        row = await session.get(ResponseRow, response_id)
-    if row is None or row.project != project:
-        raise not_found(f"no response has the id {response_id!r}", "id")
-    return row
+async def _read(parts: Parts, request: Request, names: Sequence[str]) -> _Asked:
+    caller = await parts.member(request)
+    project = caller.project
+    body = without_nulls(mapping(await request.json(), "body"))
+    answer_id = new_answer()
+    items: list[dict[str, Any]] = []
+    if "previous_response_id" in body:
+        previous = text(body["previous_response_id"], "previous_response_id")
+        items = await kept.before(parts.database, project, previous)
+    given = body.get("input")
+    values = [{"role": "user", "content": given}] if isinstance(given, str) else entries(given, "input")
+    if not values:
+        raise bad_request("input: must hold at least one item", "input")
+    references = [reference_of(value, f"input.{place}") for place, value in enumerate(values)]
+    known = await kept.referred(parts.database, project, [one for one in references if one is not None])
+    for place, (value, reference) in enumerate(zip(values, references, strict=True)):
+        read = item_of(value, f"input.{place}", answer_id, len(items)) if reference is None else known[reference]
+        items.append(read)
+    return _Asked(answer_id, caller, body, items, call_of(body, items, parts.settings.thinking, names))
 
 
 async def _create(parts: Parts, request: Request) -> Response:
-    caller = await parts.member(request)
+    asked = await _read(parts, request, CREATED)
+    stream = flag(asked.body.get("stream", False), "stream")
     try:
-        raw = mapping(orjson.loads(await request.body()), "body")
-    except orjson.JSONDecodeError as error:
-        raise bad_request(f"the body is not JSON: {error}") from error
-    body = {name: value for name, value in raw.items() if value is not None}
-    if flag(body.get("stream", False), "stream"):
-        raise wrong("stream", "is not offered here yet: leave it out, or stream /v1/messages")
-    before: list[dict[str, Any]] = []
-    if "previous_response_id" in body:
-        name = text(body["previous_response_id"], "previous_response_id")
-        before = orjson.loads((await _find(parts, caller.project, name)).items)
-    items = [*before, *items_of(body.get("input"))]
-    call = call_of(body, items, parts.settings.thinking)
-    kept = flag(body.get("store", True), "store")
-    made = float(int(time.time()))
-    async with await parts.gateway.chat(origin_of(request, caller), call) as answer:
-        events = [event async for event in answer]
-    whole = _response(body, call, events, answer.usage, made)
-    text_of = orjson.dumps(whole).decode()
-    if kept:
-        row = ResponseRow(id=whole["id"], project=caller.project, created_at=made, response=text_of)
-        row.items = orjson.dumps([*items, *whole["output"]]).decode()
-        async with AsyncSession(parts.database) as session, session.begin():
-            session.add(row)
-    return Response(text_of, headers=parameters_header(in_force(call)), media_type="application/json")
+        answer = await parts.gateway.chat(origin_of(request, asked.caller), asked.call)
+    except ApiError as error:
+        raise replace(error, param=_PARAMS.get(error.param or "", error.param)) from error
+    reply = Reply(Head(asked.answer_id, int(time.time()), asked.body, asked.call, len(asked.items)))
+    headers = parameters_header(in_force(asked.call)) | dict(answer.ticket.headers)
+    if stream:
+        frames = _frames(parts, asked, answer, reply, request.state.request_id)
+        return EventStream(frames, headers, answer.aclose)
+    whole = await _whole(parts, asked, answer, reply)
+    return Response(orjson.dumps(whole), headers=headers, media_type="application/json")
 
 
-def _output(events: list[Event]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for event in events:
-        kind = found[-1]["type"] if found else ""
-        if isinstance(event, ReasoningPart):
-            if kind != "reasoning":
-                thought = {"type": "reasoning_text", "text": ""}
-                found.append({"id": f"rs_{uuid4().hex}", "type": "reasoning", "summary": [], "content": [thought]})
-            found[-1]["content"][0]["text"] += event.text
-        elif isinstance(event, ContentPart) and event.text:
-            if kind != "message":
-                part: dict[str, Any] = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
-                head = {"id": f"msg_{uuid4().hex}", "type": "message", "role": "assistant", "status": "completed"}
-                found.append(head | {"content": [part]})
-            found[-1]["content"][0]["text"] += event.text
-        elif isinstance(event, ToolCallBegin):
-            head = {"id": f"fc_{uuid4().hex}", "type": "function_call", "status": "completed"}
-            found.append(head | {"call_id": event.id, "name": event.name, "arguments": ""})
-        elif isinstance(event, ToolArguments):
-            found[-1]["arguments"] += event.text
-    return found
+async def _whole(parts: Parts, asked: _Asked, answer: Metered, reply: Reply) -> dict[str, Any]:
+    async with answer:
+        async for event in answer:
+            for _ in reply.add(event):
+                pass
+    return await kept.keep(
+        parts.database, asked.caller.project, reply.whole(answer.usage, int(time.time())), asked.items
+    )
 
 
-def _response(body: dict[str, Any], call: ChatCall, events: list[Event], usage: Usage, made: float) -> dict[str, Any]:
-    reasons = [event.reason for event in events if isinstance(event, Finished)]
-    cut = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(reasons[-1])
-    tools = [{"type": "function", "strict": False, **vars(tool)} for tool in call.tools]
-    return {
-        "id": f"resp_{uuid4().hex}",
-        "object": "response",
-        "created_at": made,
-        "status": "incomplete" if cut else "completed",
-        "error": None,
-        "incomplete_details": {"reason": cut} if cut else None,
-        "instructions": body.get("instructions"),
-        "max_output_tokens": call.sampling.max_tokens,
-        "metadata": body.get("metadata", {}),
-        "model": call.model,
-        "output": _output(events),
-        "parallel_tool_calls": call.tool_choice.parallel,
-        "previous_response_id": body.get("previous_response_id"),
-        "reasoning": {"effort": body.get("reasoning", {}).get("effort", "none"), "summary": None},
-        "store": body.get("store", True),
-        "temperature": call.sampling.temperature,
-        "text": {"format": body.get("text", {}).get("format") or {"type": "text"}},
-        "tool_choice": body.get("tool_choice", "auto"),
-        "tools": tools,
-        "top_p": call.sampling.top_p,
-        "truncation": "disabled",
-        "usage": {
-            "input_tokens": usage.prompt,
-            "input_tokens_details": {"cached_tokens": usage.cached},
-            "output_tokens": usage.completion,
-            "output_tokens_details": {"reasoning_tokens": usage.reasoning},
-            "total_tokens": usage.prompt + usage.completion,
-        },
-    }
+async def _frames(parts: Parts, asked: _Asked, answer: Metered, reply: Reply, request_id: str) -> AsyncIterator[bytes]:
+    async with answer:
+        try:
+            yield reply.begin()
+            async for event in answer:
+                for made in reply.add(event):
+                    yield made
+            whole = reply.whole(answer.usage, int(time.time()))
+            yield reply.end(await kept.keep(parts.database, asked.caller.project, whole, asked.items))
+        except Exception as error:  # noqa: BLE001  (the status is sent already: the stream has to say it)
+            yield reply.fail(told(error, request_id), answer.usage)

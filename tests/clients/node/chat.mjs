@@ -36,6 +36,13 @@ assert.ok(["거실", "안방"].includes(JSON.parse(shaped.choices[0].message.con
 
 const response = await client.responses.create({ model, input: "거실 불", max_output_tokens: 20 });
 assert.equal(response.object, "response");
+const asked = { model, input: "거실 불", max_output_tokens: 800, reasoning: { effort: "low" } };
+const told = client.responses.stream({ ...asked, tool_choice: "required", parallel_tool_calls: false,
+  tools: [{ type: "function", name: "light", parameters: schema, strict: true }] });
+const ended = await told.finalResponse();
+assert.deepEqual(ended.output.map((one) => one.type), ["reasoning", "function_call"]);
+assert.ok(["거실", "안방"].includes(JSON.parse(ended.output[1].arguments).room));
+assert.deepEqual((await client.responses.retrieve(ended.id)).output[0], ended.output[0]);
 
 await assert.rejects(client.chat.completions.create({ ...cheap, model: "nobody" }), OpenAI.NotFoundError);
 await assert.rejects(client.chat.completions.create({ ...cheap, max_tokens: 9999 }), OpenAI.BadRequestError);

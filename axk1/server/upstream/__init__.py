@@ -1,0 +1,1 @@
+"""Other servers behind this one: any that speaks the OpenAI API, alone or several that share one model's load."""
