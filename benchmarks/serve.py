@@ -106,11 +106,13 @@ def ours(folder: Path, log: Path, state: Path) -> Contender:
 
 def vllm(folder: Path, log: Path, environments: Path, threads: int) -> Contender:
     port = free_port()
-    program = environments / "vllm/bin/vllm"
-    if not program.exists():
-        raise SystemExit(f"no {program}: run benchmarks/peers/vllm.sh, or --only ours")
-    command = [str(program), "serve", str(folder), "--port", str(port), "--host", "127.0.0.1", "--dtype", "bfloat16"]
-    command += ["--max-model-len", "1024", "--no-enable-prefix-caching", "--disable-log-requests"]
+    python = environments / "vllm/bin/python"
+    if not python.exists():
+        raise SystemExit(f"no {python}: run benchmarks/peers/vllm.sh, or --only ours")
+    # its command `vllm` asks for a package of that name, which the CPU build has not
+    command = [str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder), "--port", str(port)]
+    command += ["--host", "127.0.0.1", "--dtype", "bfloat16", "--gpu-memory-utilization", "0.5"]
+    command += ["--max-model-len", "1024", "--no-enable-prefix-caching"]
     # its own kernel turns the wrong pairs for this family
     command += ["--compilation-config", '{"custom_ops": ["-rotary_embedding"]}']
     environment = vllm_environment(threads) | {"VLLM_ENABLE_V1_MULTIPROCESSING": "1"}
