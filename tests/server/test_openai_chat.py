@@ -268,7 +268,8 @@ def test_a_conversation_with_calls_reaches_the_model_whole(chat: Chat) -> None:
     ("fields", "param", "words"),
     [
         ({"max_token": 5}, "max_token", "did you mean max_tokens?"),
-        ({"functions": []}, "functions", "unknown field"),
+        ({"functions": []}, "functions", "replaced by tools"),
+        ({"stop": ["a"] * 17}, "stop", "at most 16"),
         ({"max_tokens": 5, "max_completion_tokens": 5}, "max_tokens", "one of them"),
         ({"top_logprobs": 2}, "top_logprobs", "logprobs"),
         ({"stream_options": {"include_usage": True}}, "stream_options", "stream"),
@@ -363,6 +364,18 @@ def _until_closed(provider: PlayedProvider) -> None:
             return
         time.sleep(0.01)
     raise AssertionError("an answer goes on though nobody reads it")
+
+
+@pytest.mark.parametrize("arguments", ["[" * 100_000, '{"a": "\\ud800"}', '{"a": NaN}', "{", "[]"])
+def test_arguments_of_earlier_calls_are_json_objects(chat: Chat, arguments: str) -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    reply = chat.post(messages=[*MESSAGES, {"role": "assistant", "tool_calls": [call]}])
+    assert (reply.status_code, reply.json()["error"]["param"]) == (400, "messages.1.tool_calls")
+
+
+def test_a_stop_text_may_be_long(chat: Chat) -> None:
+    assert chat.post(stop="가" * 40).status_code == 200
+    assert "가" * 40 in chat.call.sampling.stop
 
 
 def test_models_are_listed(chat: Chat) -> None:

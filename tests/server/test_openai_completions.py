@@ -125,3 +125,28 @@ def test_tokenize_and_back(server: Chat) -> None:
     assert chat.json()["count"] == 2
     assert server.http.post("/detokenize", json={"tokens": [0, 1]}).json() == {"prompt": "가 나"}
     assert server.http.post("/tokenize", json={"prompt": "가", "messages": []}).status_code == 400
+
+
+@pytest.mark.parametrize("field", ["messages", "tools"])
+def test_tokenize_takes_no_more_than_chat(server: Chat, field: str) -> None:
+    message = {"role": "user", "content": "가"}
+    tool = {"type": "function", "function": {"name": "f"}}
+    body = {"messages": [message]} | (
+        {"messages": [message] * 4097} if field == "messages" else {"tools": [tool] * 129}
+    )
+    reply = server.http.post("/tokenize", json=body)
+    assert (reply.status_code, reply.json()["error"]["param"]) == (400, field)
+
+
+def test_a_stream_tells_the_scores_of_the_prompt_and_the_usage_so_far(server: Chat) -> None:
+    whole = ask(server, prompt_logprobs=1)
+    chunks = streamed(server, prompt_logprobs=1, stream_options={"continuous_usage_stats": True})
+    told = [chunk["choices"][0]["prompt_logprobs"] for chunk in chunks[:-1] if "prompt_logprobs" in chunk["choices"][0]]
+    assert told == [whole["choices"][0]["prompt_logprobs"]]
+    assert all(chunk["usage"]["prompt_tokens"] == whole["usage"]["prompt_tokens"] for chunk in chunks)
+    assert chunks[-1]["usage"] == whole["usage"]
+
+
+def test_an_empty_input_is_named_as_the_client_wrote_it(server: Chat) -> None:
+    reply = server.http.post("/v1/embeddings", json={"model": "played", "input": []})
+    assert (reply.status_code, reply.json()["error"]["param"]) == (400, "input")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -10,13 +9,16 @@ from pydantic_core import PydanticCustomError
 
 from axk1.chat.messages import Message, Tool, ToolCall
 from axk1.server.calls import ChatCall, ToolChoice
-from axk1.server.errors import bad_request
+from axk1.server.errors import ApiError, bad_request
+from axk1.server.fields import json_of
 from axk1.server.openai.sampling import SamplingFields, made
 from axk1.server.openai.strict import Strict
 from axk1.server.settings import ThinkingSettings
 from axk1.server.thinking import Effort, of_openai
 
-__all__ = ["ChatRequest", "call_of"]
+__all__ = ["AnyMessages", "ChatRequest", "OfferedTools", "call_of"]
+
+_DEEPEST = 64  # objects and lists in each other, in the arguments of a call
 
 _OTHER_PARTS = ("image_url", "input_audio", "file", "video_url", "audio_url", "input_image")
 _ANY_OBJECT: dict[str, Any] = {"type": "object"}
@@ -174,14 +176,18 @@ class JsonSchemaFormat(Strict):
 ResponseFormat = Annotated[TextFormat | JsonObjectFormat | JsonSchemaFormat, Field(discriminator="type")]
 
 
+AnyMessages = Annotated[list[AnyMessage], Field(min_length=1, max_length=4096)]
+OfferedTools = Annotated[list[OfferedTool], Field(max_length=128)]
+
+
 class ChatRequest(SamplingFields):
     """Fields marked "accepted" change nothing here, and nothing in the answer anywhere."""
 
-    messages: list[AnyMessage] = Field(min_length=1, max_length=4096)
+    messages: AnyMessages
     max_completion_tokens: int | None = Field(None, ge=1)
     logprobs: bool | None = None
     top_logprobs: int | None = Field(None, ge=0, le=20)
-    tools: list[OfferedTool] | None = Field(None, max_length=128)
+    tools: OfferedTools | None = None
     tool_choice: Literal["none", "auto", "required"] | NamedChoice | AllowedChoice | None = None
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
@@ -281,9 +287,10 @@ def _text(content: Content | None) -> str:
 
 def _call(call: CalledTool, where: str) -> ToolCall:
     try:
-        arguments = json.loads(call.function.arguments or "{}")
-    except ValueError as error:
-        raise bad_request(f"{where}: the arguments of {call.function.name!r} are not JSON: {error}", where) from error
+        arguments = json_of((call.function.arguments or "{}").encode(), _DEEPEST)
+    except ApiError as error:
+        what = f"are not JSON as the standard has it, nested at most {_DEEPEST} deep"
+        raise bad_request(f"{where}: the arguments of {call.function.name!r} {what}", where) from error
     if not isinstance(arguments, dict):
         raise bad_request(f"{where}: the arguments of {call.function.name!r} must be a JSON object", where)
     return ToolCall(call.function.name, arguments, call.id)

@@ -15,9 +15,10 @@ from axk1.server.echo import parameters_header, text_in_force
 from axk1.server.errors import told
 from axk1.server.gateway import Gateway, Metered
 from axk1.server.openai.chat_reply import Head
-from axk1.server.openai.completions_reply import TextChunks, TextWhole
+from axk1.server.openai.completions_reply import TextChunks, TextWhole, Told
 from axk1.server.openai.completions_request import CompletionRequest, call_of
 from axk1.server.openai.documented import REFUSALS, STREAMED
+from axk1.server.openai.sampling import StreamOptions
 from axk1.server.openai.strict import JsonRoute
 from axk1.server.parts import Parts, origin_of
 from axk1.server.sse import DONE, EventStream, frame
@@ -39,14 +40,19 @@ def router(parts: Parts) -> APIRouter:
         headers = parameters_header(text_in_force(call)) | dict(answer.ticket.headers)
         head = Head(f"cmpl-{uuid4().hex}", int(time.time()), call.model)
         if body.stream:
-            usage = bool(body.stream_options and body.stream_options.include_usage)
-            chunks = TextChunks(head, echo, bool(body.echo), body.logprobs, usage)
+            chunks = TextChunks(head, echo, bool(body.echo), body.logprobs, _told(body))
             return EventStream(_frames(answer, chunks), headers, answer.aclose)
         prompt_scores = body.prompt_logprobs is not None
         whole = await _whole(answer, TextWhole(head, echo, bool(body.echo), body.logprobs, prompt_scores))
         return Response(orjson.dumps(whole), headers=headers, media_type="application/json")
 
     return routes
+
+
+def _told(body: CompletionRequest) -> Told:
+    options = body.stream_options or StreamOptions.model_validate({})
+    usage, in_all = bool(options.include_usage), bool(options.continuous_usage_stats)
+    return Told(body.prompt_logprobs is not None, usage, in_all)
 
 
 async def _echo(gateway: Gateway, call: TextCall, wanted: bool) -> list[str]:
@@ -76,7 +82,7 @@ async def _frames(answer: Metered, chunks: TextChunks) -> AsyncIterator[bytes]:
             for made in chunks.begin():
                 yield made
             async for event in answer:
-                for made in chunks.event(event):
+                for made in chunks.event(event, answer.usage):
                     yield made
             for made in chunks.end(answer.usage):
                 yield made

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from axk1.server.calls import ContentPart, Event, Finished, PromptScores, TokenScore, Usage
@@ -10,7 +12,7 @@ from axk1.server.openai.chat_reply import Head
 from axk1.server.openai.usage import prompt_logprobs, usage_of
 from axk1.server.sse import frame
 
-__all__ = ["TextChunks", "TextWhole", "legacy_logprobs"]
+__all__ = ["TextChunks", "TextWhole", "Told", "legacy_logprobs"]
 
 
 def legacy_logprobs(scores: Sequence[TokenScore], start: int, top: int) -> dict[str, Any]:
@@ -83,48 +85,66 @@ class TextWhole:
         return made
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a stream tells beside the text: vLLM's scores of the prompt, the usage at the end, or in every chunk."""
+
+    prompt_scores: bool = False
+    usage: bool = False
+    usage_in_all: bool = False
+
+
 class TextChunks:
     """Makes the chunks of a stream."""
 
-    def __init__(self, head: Head, echo: Sequence[str], echoed: bool, top: int | None, usage: bool) -> None:
+    def __init__(self, head: Head, echo: Sequence[str], echoed: bool, top: int | None, told: Told) -> None:
         self._head, self._echo, self._echoed = head, list(echo), echoed
-        self._top, self._usage = top, usage
+        self._top, self._told = top, told
         self._lengths = [0] * len(self._echo)
 
     def begin(self) -> Iterator[bytes]:
         """The prompts, unless their log-probabilities come with them."""
         if self._echoed and self._top is None:
             for place, text in enumerate(self._echo):
-                yield self._chunk(place, text, ())
+                yield self._chunk(place, text, Usage())
 
-    def event(self, event: Event) -> Iterator[bytes]:
+    def event(self, event: Event, usage: Usage) -> Iterator[bytes]:
         """The chunk of an event."""
         if isinstance(event, PromptScores):
-            if self._echoed and self._top is not None:
-                yield self._chunk(event.choice, self._echo[event.choice], event.scores)
+            echoed = self._echoed and self._top is not None
+            more = {"prompt_logprobs": prompt_logprobs(event.scores)} if self._told.prompt_scores else {}
+            if echoed:
+                yield self._chunk(event.choice, self._echo[event.choice], usage, event.scores, more)
+            elif more:
+                yield self._chunk(event.choice, "", usage, more=more)
         elif isinstance(event, ContentPart):
-            yield self._chunk(event.choice, event.text, event.scores)
+            yield self._chunk(event.choice, event.text, usage, event.scores)
         elif isinstance(event, Finished):
-            yield self._chunk(event.choice, "", (), event)
+            end = {"finish_reason": event.reason} | ({} if event.stop is None else {"stop_reason": event.stop})
+            yield self._chunk(event.choice, "", usage, more=end)
 
     def end(self, usage: Usage) -> Iterator[bytes]:
         """The usage, if it was asked for."""
-        if self._usage:
+        if self._told.usage or self._told.usage_in_all:
             yield frame(_envelope(self._head, []) | {"usage": usage_of(usage)})
 
-    def _chunk(self, place: int, text: str, scores: Iterable[TokenScore], end: Finished | None = None) -> bytes:
-        found = tuple(scores)
-        logprobs = legacy_logprobs(found, self._lengths[place], self._top) if found and self._top is not None else None
+    def _chunk(
+        self,
+        place: int,
+        text: str,
+        usage: Usage,
+        scores: Sequence[TokenScore] = (),
+        more: Mapping[str, Any] = MappingProxyType({}),
+    ) -> bytes:
+        logprobs = (
+            legacy_logprobs(scores, self._lengths[place], self._top) if scores and self._top is not None else None
+        )
         self._lengths[place] += len(text)
-        choice: dict[str, Any] = {
-            "index": place,
-            "text": text,
-            "logprobs": logprobs,
-            "finish_reason": None if end is None else end.reason,
-        }
-        if end is not None and end.stop is not None:
-            choice["stop_reason"] = end.stop
-        return frame(_envelope(self._head, [choice]) | ({"usage": None} if self._usage else {}))
+        choice = {"index": place, "text": text, "logprobs": logprobs, "finish_reason": None} | dict(more)
+        told: dict[str, Any] = {"usage": None} if self._told.usage else {}
+        if self._told.usage_in_all:
+            told = {"usage": usage_of(usage)}
+        return frame(_envelope(self._head, [choice]) | told)
 
 
 def _envelope(head: Head, choices: list[dict[str, Any]]) -> dict[str, Any]:

@@ -30,12 +30,12 @@ class CompletionRequest(SamplingFields):
     response_format: dict[str, Any] | None = None
 
 
-def prompts_of(prompt: Prompt) -> tuple[str | tuple[int, ...], ...]:
+def prompts_of(prompt: Prompt, field: str = "prompt") -> tuple[str | tuple[int, ...], ...]:
     """One text, several, ids, or several lists of ids. ApiError when there is none."""
     if isinstance(prompt, str):
         return (prompt,)
     if not prompt:
-        raise bad_request("prompt is empty: send a text or a list of token ids", "prompt")
+        raise bad_request(f"{field} is empty: send a text or a list of token ids", field)
     if all(isinstance(one, int) for one in prompt):
         return (tuple(one for one in prompt if isinstance(one, int)),)
     return tuple(one if isinstance(one, str) else tuple(one) for one in prompt if not isinstance(one, int))

@@ -44,7 +44,7 @@ def router(parts: Parts) -> APIRouter:
             raise bad_request(f"the model {body.model!r} makes no embeddings", "model")
         if body.dimensions is not None:
             raise bad_request("dimensions cannot be chosen: the vectors have the model's hidden size", "dimensions")
-        inputs = prompts_of(body.input)
+        inputs = prompts_of(body.input, "input")
         if len(inputs) > _MOST:
             raise bad_request(f"input holds {len(inputs)} texts: at most {_MOST} in one request", "input")
         made = await parts.gateway.embed(origin_of(request, caller), EmbedCall(body.model, inputs))

@@ -14,6 +14,7 @@ from axk1.server.openai.strict import Strict
 __all__ = ["Count", "SamplingFields", "StreamOptions", "made"]
 
 Count = Annotated[int, Field(ge=1, le=64)]
+_STOPS = 16  # texts that may end an answer
 _SEED_BITS = 31  # of a seed that we draw: short enough for every client's integers
 
 
@@ -42,7 +43,7 @@ class SamplingFields(Strict):
     n: Count | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    stop: str | list[str] | None = Field(None, max_length=16)
+    stop: str | list[str] | None = None
     max_tokens: int | None = Field(None, ge=0)
     presence_penalty: float | None = Field(None, ge=-2, le=2)
     frequency_penalty: float | None = Field(None, ge=-2, le=2)
@@ -81,6 +82,8 @@ def made(fields: SamplingFields, max_tokens: int | None, logprobs: int | None, *
     for what makes no sense."""
     if fields.stream_options is not None and not fields.stream:
         raise bad_request("stream_options goes with stream: set stream to true", "stream_options")
+    if isinstance(fields.stop, list) and len(fields.stop) > _STOPS:
+        raise bad_request(f"stop holds {len(fields.stop)} texts: at most {_STOPS}", "stop")
     values = {name: getattr(fields, name) for name in _PLAIN if getattr(fields, name) is not None}
     seed = secrets.randbits(_SEED_BITS) if fields.seed is None else fields.seed
     values |= {"seed": seed, "max_tokens": max_tokens, "logprobs": logprobs, "logit_bias": _bias(fields)}

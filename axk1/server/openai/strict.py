@@ -35,7 +35,12 @@ class Strict(BaseModel):
         return value
 
 
+_OLDER = {"functions": "tools", "function_call": "tool_choice"}  # what OpenAI itself replaced
+
+
 def _unknown(name: str, known: list[str]) -> str:
+    if _OLDER.get(name) in known:
+        return f"unknown field {name!r}: it was replaced by {_OLDER[name]}, which is read here"
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known))}"
     return f"unknown field {name!r}: {hint}"

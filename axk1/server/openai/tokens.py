@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from axk1.server.calls import TokenizeCall
 from axk1.server.errors import bad_request
-from axk1.server.openai.chat_request import AnyMessage, ChatRequest, OfferedTool
+from axk1.server.openai.chat_request import AnyMessages, ChatRequest, OfferedTools
 from axk1.server.openai.chat_request import call_of as chat_call
 from axk1.server.openai.documented import REFUSALS
 from axk1.server.openai.strict import JsonRoute, Strict
@@ -23,8 +23,8 @@ class TokenizeRequest(Strict):
 
     model: str | None = None
     prompt: str | None = None
-    messages: list[AnyMessage] | None = Field(None, min_length=1)
-    tools: list[OfferedTool] | None = None
+    messages: AnyMessages | None = None
+    tools: OfferedTools | None = None
     chat_template_kwargs: dict[str, bool | int | float | str] | None = None
     return_token_strs: bool | None = None
 
