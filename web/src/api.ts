@@ -129,6 +129,7 @@ export async function* stream(
     if (event.data === "[DONE]") return;
     yield* piecesOf(JSON.parse(event.data));
   }
+  throw new TypeError("the stream ended before the answer did");
 }
 
 export function* piecesOf(chunk: any): Generator<Piece> {

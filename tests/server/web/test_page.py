@@ -219,6 +219,37 @@ def test_enter_that_ends_a_composition_does_not_send(site: Site) -> None:
         assert [call.messages[-1].content for call in site.provider.calls[before:]] == ["한글"]  # type: ignore[union-attr]
 
 
+def test_a_composed_syllable_is_sent_once_and_whole(site: Site) -> None:
+    with site.page() as page:
+        before = len(site.provider.calls)
+        page.focus("#message")
+        keys = page.context.new_cdp_session(page)
+        for part in ("ㅎ", "하", "한"):
+            keys.send("Input.imeSetComposition", {"text": part, "selectionStart": 1, "selectionEnd": 1})
+        page.eval_on_selector("#message", """(box) => {
+            box.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", isComposing: true, bubbles: true}));
+        }""")  # fmt: skip
+        assert page.input_value("#message") == "한"
+        keys.send("Input.insertText", {"text": "한"})
+        page.keyboard.press("Enter")
+        page.locator("article.answer .acts").wait_for()
+        assert page.input_value("#message") == ""
+        assert [call.messages[-1].content for call in site.provider.calls[before:]] == ["한"]  # type: ignore[union-attr]
+
+
+def test_who_leaves_a_running_answer_finds_what_it_had_said(site: Site) -> None:
+    with site.page() as page:
+        page.fill("#message", "오래 걸리는 이야기")
+        page.keyboard.press("Enter")
+        page.locator("article.answer", has_text="20 ").wait_for()
+        page.get_by_role("button", name="새 대화").click()
+        page.get_by_role("heading", name="무엇을 도와드릴까요?").wait_for()
+        assert page.locator(".sidebar .entry").count() == 1
+        page.locator(".sidebar .entry", has_text="오래 걸리는").click()
+        page.locator("article.answer", has_text="20 ").wait_for()
+        page.locator("article.answer .aside", has_text="여기서 멈췄어요.").wait_for()
+
+
 def test_a_file_goes_into_the_context(site: Site, tmp_path: Path) -> None:
     file, picture = tmp_path / "글.txt", tmp_path / "그림.bin"
     file.write_text("가나다라", encoding="utf-8")
