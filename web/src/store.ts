@@ -33,7 +33,7 @@ const DEFAULTS: Preferences = {
   model: "",
   system: "",
   tools: "",
-  sampling: { temperature: 0.6, top_p: 0.95, top_k: 0, max_tokens: null, seed: null, thinking: false, thinking_budget: null },
+  sampling: { temperature: 0.6, top_p: 0.95, top_k: 0, max_tokens: null, seed: null, thinking: false, effort: "", thinking_budget: null },
 };
 
 function remembered(): Preferences {

@@ -22,7 +22,7 @@ from axk1.server.calls import (
     ToolCallBegin,
 )
 from axk1.server.errors import ApiError
-from axk1.server.settings import NoticeSettings, ServeSettings
+from axk1.server.settings import NoticeSettings, ServeSettings, ThinkingSettings
 from axk1.server.web import routes
 from server.played import PlayedProvider, talk
 from server.serving import listening, parts_in
@@ -146,6 +146,30 @@ def test_a_conversation_with_thinking_edit_branch_and_reload(site: Site) -> None
         assert page.get_by_text("1/2").count() == 1
         page.get_by_role("button", name="다시 답하기").click()
         page.locator("article.answer .branches", has_text="2/2").wait_for()
+
+
+def test_thinking_is_bounded_by_the_chosen_depth(site: Site) -> None:
+    with site.page() as page:
+        page.get_by_role("button", name="설정").click()
+        page.get_by_label("생각의 깊이").select_option("low")
+        page.keyboard.press("Escape")
+        ask(page, "하나")
+        assert not site.provider.calls[-1].thinking.enabled  # type: ignore[union-attr]
+        page.get_by_role("button", name="생각하고 답하기").click()
+        ask(page, "둘", 2)
+        assert site.provider.calls[-1].thinking.budget == ThinkingSettings().low  # type: ignore[union-attr]
+
+
+def test_copies_carry_the_mark_also_over_plain_http(site: Site) -> None:
+    with site.page() as page:
+        answer = ask(page, "하나 둘")
+        page.evaluate("""() => {
+            Object.defineProperty(window, "isSecureContext", {value: false});
+            document.addEventListener("copy", () => { window.taken = document.activeElement.value; });
+        }""")
+        answer.get_by_role("button", name="복사").click()
+        page.wait_for_function("window.taken")
+        assert page.evaluate("window.taken").startswith("하나 둘\n\n— AI가 만든 답변")
 
 
 def test_stop_ends_the_answer_here_and_there(site: Site) -> None:
