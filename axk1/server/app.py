@@ -12,7 +12,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
 from axk1 import __version__
-from axk1.server import health
+from axk1.server import health, metrics
 from axk1.server.anthropic import routes as messages
 from axk1.server.batches import routes as batches
 from axk1.server.errors import ApiError
@@ -47,6 +47,7 @@ ROUTERS: tuple[Callable[[Parts], APIRouter], ...] = (
     tenancy.router,
     office.pages,
     health.router,
+    metrics.router,
     web.router,
 )
 

@@ -213,7 +213,8 @@ class Embedded:
 
 @dataclass(frozen=True)
 class Tokens:
-    """Ids and what each is by itself (bytes that are no text become U+FFFD here); `text` is that of all ids."""
+    """Ids and what each is by itself (bytes that are no text are spelt out); `text` is that of all ids, in which such
+    bytes become U+FFFD."""
 
     ids: tuple[int, ...]
     pieces: tuple[str, ...]

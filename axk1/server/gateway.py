@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 from axk1.server.access import Caller, Gate, Outcome, Ticket
 from axk1.server.calls import (
@@ -23,7 +24,7 @@ from axk1.server.calls import (
 from axk1.server.errors import ApiError, not_found
 from axk1.server.reserve import most_tokens
 
-__all__ = ["Gateway", "Metered", "Origin"]
+__all__ = ["Gateway", "Metered", "Observer", "Origin"]
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,34 @@ class Origin:
     background: bool = False
 
 
+class Observer(Protocol):
+    """Is told of every request that was admitted; seconds count from there."""
+
+    def began(self, model: str) -> None: ...
+    def first(self, model: str, seconds: float) -> None: ...
+    def gap(self, model: str, seconds: float) -> None: ...
+    def ended(self, model: str, seconds: float, usage: Usage, outcome: Outcome) -> None: ...
+
+
+class _Nobody:
+    """Looks away."""
+
+    def began(self, model: str) -> None: ...
+    def first(self, model: str, seconds: float) -> None: ...
+    def gap(self, model: str, seconds: float) -> None: ...
+    def ended(self, model: str, seconds: float, usage: Usage, outcome: Outcome) -> None: ...
+
+
 class Gateway:
     """Models by name, behind a gate. The first model answers where a request names none."""
 
-    def __init__(self, providers: Mapping[str, Provider], gate: Gate) -> None:
+    def __init__(self, providers: Mapping[str, Provider], gate: Gate, observer: Observer | None = None) -> None:
         if not providers:
             raise ValueError("a gateway needs at least one model")
         self.providers = dict(providers)
         self.gate = gate
+        self.observer = observer or _Nobody()
+        self._begun: dict[str, float] = {}  # tickets, and when they were admitted
         self._interactive: set[str] = set()  # tickets of answers that somebody waits for
 
     @property
@@ -95,6 +116,8 @@ class Gateway:
     async def _admit(self, origin: Origin, call: ChatCall | TextCall | EmbedCall, provider: Provider) -> Ticket:
         most = most_tokens(call, provider.card.context)
         ticket = await self.gate.admit(origin.caller, origin.request_id, origin.endpoint, call.model, most)
+        self._begun[ticket.id] = time.perf_counter()
+        self.observer.began(ticket.model)
         if not origin.background:
             self._interactive.add(ticket.id)
         return ticket
@@ -107,9 +130,15 @@ class Gateway:
             raise
         return Metered(answer, ticket, self)
 
+    def begun(self, ticket: Ticket) -> float:
+        """When an open ticket was admitted, by the clock that only counts on."""
+        return self._begun[ticket.id]
+
     async def settle(self, ticket: Ticket, usage: Usage, outcome: Outcome) -> None:
         """Closes a ticket, also when the task that asks is being cancelled."""
         self._interactive.discard(ticket.id)
+        took = time.perf_counter() - self._begun.pop(ticket.id)
+        self.observer.ended(ticket.model, took, usage, outcome)
         await asyncio.shield(self.gate.settle(ticket, usage, outcome))
 
 
@@ -128,8 +157,14 @@ class Metered:
         return self._answer.usage
 
     async def __aiter__(self) -> AsyncIterator[Event]:
+        model, observer = self.ticket.model, self._gateway.observer
+        last = self._gateway.begun(self.ticket)
+        tell = observer.first
         try:
             async for event in self._answer:
+                now = time.perf_counter()
+                tell(model, now - last)
+                last, tell = now, observer.gap
                 yield event
             await self._settle("completed")
         except BaseException as error:

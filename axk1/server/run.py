@@ -24,6 +24,7 @@ from axk1.server.calls import Provider
 from axk1.server.errors import overloaded
 from axk1.server.gateway import Gateway
 from axk1.server.health import reply_of
+from axk1.server.metrics import Metrics
 from axk1.server.parts import Parts
 from axk1.server.settings import ServeSettings
 from axk1.server.shell import ServerState
@@ -131,7 +132,7 @@ async def _open(
     await asyncio.wait({opening, serving}, return_when=asyncio.FIRST_COMPLETED)
     providers = await opening
     async with _gate(settings, database) as gate:
-        gateway = Gateway(providers, gate)
+        gateway = Gateway(providers, gate, Metrics())
         server.gateway = gateway
         try:
             app = create_app(Parts(gateway, settings, database, time.time(), state))

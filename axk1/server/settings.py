@@ -10,7 +10,6 @@ __all__ = [
     "LimitSettings",
     "NoticeSettings",
     "ServeSettings",
-    "TelemetrySettings",
     "ThinkingSettings",
     "UpstreamSettings",
 ]
@@ -81,14 +80,6 @@ class DatabaseSettings:
 
 
 @dataclass(frozen=True)
-class TelemetrySettings:
-    """Traces by OpenTelemetry: the address of an OTLP/HTTP collector, "" = none."""
-
-    otlp_url: str = ""
-    content: bool = False  # whether prompts and answers go into spans
-
-
-@dataclass(frozen=True)
 class NoticeSettings:
     """What the page tells people about talking to AI (Korea's AI Basic Act, articles 31 and 32), and how answers are
     marked. "" = the built-in words in the reader's language."""
@@ -115,5 +106,4 @@ class ServeSettings:
     limits: LimitSettings = field(default_factory=LimitSettings)
     thinking: ThinkingSettings = field(default_factory=ThinkingSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
-    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     notice: NoticeSettings = field(default_factory=NoticeSettings)

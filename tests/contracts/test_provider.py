@@ -18,7 +18,7 @@ from axk1.server.calls import ChatCall, EmbedCall, Finished, Provider, TextCall,
 from axk1.server.engine.provider import EngineProvider
 from axk1.server.errors import ApiError
 from axk1.tokenizer.train import train
-from server.answers import asked, chat, complete, done, read
+from server.answers import asked, backend, chat, complete, done, read
 from server.behind import BehindServer
 from server.serving import AppOf, listening
 from tiny_models import tiny_model
@@ -41,7 +41,7 @@ def provider(
     request: pytest.FixtureRequest, folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Provider]:
     """Each kind of provider in turn, all of the same random model; the upstream is our own server, over HTTP."""
-    engine = EngineProvider.open(folder, "tiny", backend="reference")
+    engine = EngineProvider.open(folder, "tiny", backend=backend())
     if request.param == "engine":
         yield engine
     else:

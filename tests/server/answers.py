@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 from axk1.chat.messages import Message
 from axk1.chat.sampling import SamplingParams
+from axk1.engine.native_library import load
+from axk1.native import NativeUnavailableError
 from axk1.server.calls import (
     Answer,
     ChatCall,
@@ -28,6 +30,15 @@ from axk1.server.calls import (
 
 T = TypeVar("T")
 TAGS = ("<think>", "</think>", "<tool_call>", "</tool_call>", "<|im_end|>", "<|im_start|>", "<tool_response>")
+
+
+def backend() -> str:
+    """The native one, whose batches change no bit of an answer, where a C++ compiler is."""
+    try:
+        load()
+    except NativeUnavailableError:
+        return "reference"
+    return "native"
 
 
 def done(work: Coroutine[Any, Any, T]) -> T:

@@ -13,6 +13,7 @@ from axk1.export.huggingface import save
 from axk1.server.engine.provider import EngineProvider
 from axk1.tokenizer.tokenizer import Tokenizer
 from axk1.tokenizer.train import train
+from server.answers import backend
 from tiny_models import tiny_model
 
 TEXTS = [
@@ -37,6 +38,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tokenizer: Tokenizer) -> Pa
 
 @pytest.fixture(scope="module")
 def provider(folder: Path) -> Iterator[EngineProvider]:
-    opened = EngineProvider.open(folder, "tiny", backend="reference", limits=Limits(block_size=4, max_sequences=16))
+    opened = EngineProvider.open(folder, "tiny", backend=backend(), limits=Limits(block_size=4, max_sequences=16))
     yield opened
     opened.engine.close()

@@ -154,3 +154,17 @@ def test_scores_of_a_text_are_those_of_all_its_tokens(
     _, content, _, data = joined(found)
     assert data.decode() == content
     assert sum(len(event.scores) for event in found if isinstance(event, ContentPart)) == choice.completion
+
+
+def test_a_token_whose_last_bytes_are_dropped_keeps_its_score(tokenizer: Tokenizer) -> None:
+    """A tag cuts a character off that such a token had begun."""
+    cut = next(id_ for id_, data in enumerate(tokenizer.token_bytes) if 0 < len(_text(data)) < len(data))
+    ids = [cut, tokenizer.named_ids["<tool_response>"], *tokenizer.encode("네")]
+    for size in (1, 9):
+        _, content, _, data = joined(events(tokenizer, deltas(tokenizer, ids), [size], thinking=False))
+        assert data.decode() == content == _text(tokenizer.token_bytes[cut]).decode() + "네"
+
+
+def _text(data: bytes) -> bytes:
+    """Without the bytes that are no characters."""
+    return data.decode("utf-8", "ignore").encode()

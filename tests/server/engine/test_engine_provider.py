@@ -21,7 +21,7 @@ from axk1.server.calls import ChatCall, EmbedCall, Finished, TextCall, Thinking,
 from axk1.server.engine.provider import EngineProvider
 from axk1.server.errors import ApiError
 from axk1.tokenizer.tokenizer import Tokenizer
-from server.answers import TAGS, Said, asked, chat, complete, done, objects, read
+from server.answers import TAGS, Said, asked, backend, chat, complete, done, objects, read
 from tiny_models import tiny_model
 
 LIGHT = {"type": "object", "properties": {"on": {"type": "boolean"}}, "required": ["on"], "additionalProperties": False}
@@ -35,7 +35,7 @@ ANSWER = {
     "required": ["ok"],
     "additionalProperties": False,
 }
-SEEDS = range(8)
+SEEDS = range(5)
 
 
 def idle(provider: EngineProvider) -> bool:
@@ -147,7 +147,7 @@ def test_a_structure_binds_the_answer_behind_the_reasoning(provider: EngineProvi
 
 def test_a_structure_or_a_call(provider: EngineProvider) -> None:
     seen = set()
-    for seed in range(24):
+    for seed in range(14):
         for shape in ({"json_schema": ANSWER}, {"regex": r"https?:\/\/[a-c]{3}/x"}):
             call = asked(temperature=2.0, seed=seed, tools=TOOLS, max_tokens=100, **shape)
             (said,), _ = chat(provider, call)
@@ -346,7 +346,7 @@ def test_random_callers_get_what_they_would_get_alone(provider: EngineProvider) 
 
 def test_a_full_queue_and_a_closed_engine_ask_to_come_again(folder: Path) -> None:
     limits = Limits(block_size=4, max_sequences=1, max_waiting=1)
-    provider = EngineProvider.open(folder, backend="reference", limits=limits)
+    provider = EngineProvider.open(folder, backend=backend(), limits=limits)
 
     async def crowd() -> list[Any]:
         calls = (provider.chat(asked(n=2, max_tokens=300, ignore_eos=True)) for _ in range(3))
@@ -368,7 +368,7 @@ def test_a_full_queue_and_a_closed_engine_ask_to_come_again(folder: Path) -> Non
 
 
 def test_the_end_of_the_server_is_told(folder: Path) -> None:
-    provider = EngineProvider.open(folder, backend="reference")
+    provider = EngineProvider.open(folder, backend=backend())
 
     async def stopped(n: int) -> None:
         answer = await provider.chat(asked(n=n, max_tokens=400, ignore_eos=True))
@@ -382,7 +382,7 @@ def test_the_end_of_the_server_is_told(folder: Path) -> None:
 
 @pytest.mark.parametrize("speculation", ["off", "lookup"])
 def test_speculation_changes_nothing(folder: Path, provider: EngineProvider, speculation: Any) -> None:
-    other = EngineProvider.open(folder, "tiny", backend="reference", speculation=speculation)
+    other = EngineProvider.open(folder, "tiny", backend=backend(), speculation=speculation)
     for changes in (
         {"thinking": Thinking(True, 9)},
         {"tools": TOOLS, "tool_choice": ToolChoice("required")},
@@ -401,7 +401,7 @@ def test_speculation_changes_nothing(folder: Path, provider: EngineProvider, spe
 def test_a_folder_without_a_template_completes_and_does_not_chat(tmp_path: Path, tokenizer: Tokenizer) -> None:
     model = tiny_model(bos_token_id=0, eos_token_id=1, vocab_size=336)
     save(model.state_dict(), model.config, tmp_path / "base", tokenizer.files())
-    provider = EngineProvider.open(tmp_path / "base", backend="reference")
+    provider = EngineProvider.open(tmp_path / "base", backend=backend())
     assert (provider.card.name, provider.card.tools, provider.card.thinking) == ("base", False, False)
     error = refused(provider, asked())
     assert (error.status, error.param) == (400, "messages")
@@ -417,7 +417,7 @@ def test_a_foreign_template_is_rendered_and_its_calls_are_read(tmp_path: Path, t
     model = tiny_model(bos_token_id=0, eos_token_id=1, vocab_size=336, max_position_embeddings=512)
     files = {**tokenizer.files(), "chat_template.jinja": source.encode()}
     save(model.state_dict(), model.config, tmp_path / "other", files)
-    provider = EngineProvider.open(tmp_path / "other", backend="reference")
+    provider = EngineProvider.open(tmp_path / "other", backend=backend())
     found = done(provider.tokenize(TokenizeCall("other", chat=asked("거실"))))
     assert found.text == "<|endoftext|>[user] 거실[assistant]"
     choice = ToolChoice("required", parallel=False)
