@@ -61,7 +61,7 @@ function useShortcuts(escape: () => void): void {
         escape();
       } else if ((event.ctrlKey || event.metaKey) && event.shiftKey && event.key.toLowerCase() === "o") {
         event.preventDefault();
-        store.fresh();
+        void store.fresh();
         document.getElementById("message")?.focus();
       }
     };

@@ -1,6 +1,7 @@
 // Text of an answer as Markdown; while it streams it is rendered at most once a frame.
 
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { copied } from "./clipboard.ts";
 import { prepare, render } from "./markdown.ts";
 import { say } from "./store.ts";
 
@@ -27,7 +28,7 @@ function copyCode(event: MouseEvent): void {
   const button = event.target;
   if (!(button instanceof HTMLButtonElement) || !button.classList.contains("copy-code")) return;
   const code = button.closest(".code")?.querySelector("code")?.textContent ?? "";
-  void navigator.clipboard.writeText(code).then(() => {
+  void copied(code).then(() => {
     button.textContent = say("copied");
   });
 }

@@ -1,6 +1,7 @@
 // One message: what was said, what can be done with it, and for an answer the mark that AI made it.
 
 import { useState } from "preact/hooks";
+import { copied } from "./clipboard.ts";
 import { asCopy } from "./export.ts";
 import { Icon } from "./icons.tsx";
 import { Markdown } from "./Markdown.tsx";
@@ -199,7 +200,7 @@ function Branches({ node }: { node: Node }) {
 
 function CopyButton({ node }: { node: Node }) {
   const copy = () =>
-    void navigator.clipboard.writeText(asCopy(node, store.mark.value)).then(() => {
+    void copied(asCopy(node, store.mark.value)).then(() => {
       store.spoken.value = say("copied");
     });
   return (

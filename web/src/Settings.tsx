@@ -32,6 +32,12 @@ export function Settings({ close }: { close: () => void }) {
           options={{ browser: say("inBrowser"), server: say("onServer") }}
           change={(where) => store.prefer({ where })}
         />
+        <Choice
+          label="effort"
+          value={sampling.effort}
+          options={{ "": say("effortAuto"), low: say("effortLow"), medium: say("effortMedium"), high: say("effortHigh") }}
+          change={(effort) => store.preferSampling({ effort })}
+        />
       </div>
       <label class="field">
         <span>{say("system")}</span>

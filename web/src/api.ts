@@ -11,6 +11,9 @@ export interface Config {
   label: { ko: string; en: string };
 }
 
+/** How long the model may think; "" = as the server has it. */
+export type Effort = "" | "low" | "medium" | "high";
+
 export interface Sampling {
   temperature: number;
   top_p: number;
@@ -18,6 +21,7 @@ export interface Sampling {
   max_tokens: number | null;
   seed: number | null;
   thinking: boolean;
+  effort: Effort;
   thinking_budget: number | null;
 }
 
@@ -116,6 +120,7 @@ export async function* stream(
   if (sampling.top_k > 0) body.top_k = sampling.top_k;
   if (sampling.max_tokens !== null) body.max_tokens = sampling.max_tokens;
   if (sampling.seed !== null) body.seed = sampling.seed;
+  if (sampling.thinking && sampling.effort) body.reasoning_effort = sampling.effort;
   if (sampling.thinking && sampling.thinking_budget !== null) body.thinking_budget = sampling.thinking_budget;
   if (tools.length) body.tools = tools;
   const response = await fetch("/v1/chat/completions", {
@@ -129,6 +134,7 @@ export async function* stream(
     if (event.data === "[DONE]") return;
     yield* piecesOf(JSON.parse(event.data));
   }
+  throw new TypeError("the stream ended before the answer did");
 }
 
 export function* piecesOf(chunk: any): Generator<Piece> {

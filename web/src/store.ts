@@ -6,6 +6,7 @@ import { ApiError } from "./api.ts";
 import type { Mark } from "./export.ts";
 import { BrowserHistory, ServerHistory } from "./history.ts";
 import type { Entry, History } from "./history.ts";
+import { newId } from "./ids.ts";
 import * as trees from "./tree.ts";
 import type { Attachment, Node, Tree } from "./tree.ts";
 import { say as word } from "./words.ts";
@@ -32,7 +33,7 @@ const DEFAULTS: Preferences = {
   model: "",
   system: "",
   tools: "",
-  sampling: { temperature: 0.6, top_p: 0.95, top_k: 0, max_tokens: null, seed: null, thinking: false, thinking_budget: null },
+  sampling: { temperature: 0.6, top_p: 0.95, top_k: 0, max_tokens: null, seed: null, thinking: false, effort: "", thinking_budget: null },
 };
 
 function remembered(): Preferences {
@@ -47,8 +48,8 @@ function remembered(): Preferences {
 export const preferences = signal<Preferences>(remembered());
 export const config = signal<api.Config | null>(null);
 export const key = signal(sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY) ?? "");
-export const tree = signal<Tree>(trees.emptyTree(now(), crypto.randomUUID()));
-export const conversation = signal<{ id: string; revision?: number | string }>({ id: crypto.randomUUID() });
+export const tree = signal<Tree>(trees.emptyTree(now(), newId()));
+export const conversation = signal<{ id: string; revision?: number | string }>({ id: newId() });
 export const entries = signal<Entry[]>([]);
 export const query = signal("");
 export const running = signal<AbortController | null>(null);
@@ -57,6 +58,9 @@ export const notice = signal("");
 /** For screen readers: said once, politely. */
 export const spoken = signal("");
 export const noticeSeen = signal(localStorage.getItem(NOTICE) !== null);
+
+let underway: Promise<void> = Promise.resolve();
+let saving: Promise<void> = Promise.resolve();
 
 export const language = computed(() => preferences.value.language);
 export const shown = computed(() => trees.path(tree.value));
@@ -120,16 +124,23 @@ export async function refresh(): Promise<void> {
   }
 }
 
-export function fresh(): void {
+/** Ends the answer under way and waits until it is saved where it belongs. */
+async function leave(): Promise<void> {
   stop();
-  tree.value = trees.emptyTree(now(), crypto.randomUUID());
-  conversation.value = { id: crypto.randomUUID() };
+  await underway;
+  await saving;
+}
+
+export async function fresh(): Promise<void> {
+  await leave();
+  tree.value = trees.emptyTree(now(), newId());
+  conversation.value = { id: newId() };
   notice.value = "";
   window.history.replaceState(null, "", location.pathname);
 }
 
 export async function open(id: string): Promise<void> {
-  stop();
+  await leave();
   try {
     const kept = await history().get(id);
     tree.value = kept.tree;
@@ -137,17 +148,23 @@ export async function open(id: string): Promise<void> {
     window.history.replaceState(null, "", `#${id}`);
     notice.value = "";
   } catch {
-    fresh();
+    await fresh();
   }
 }
 
 export async function remove(id: string): Promise<void> {
+  if (conversation.value.id === id) await fresh();
   await history().delete(id);
-  if (conversation.value.id === id) fresh();
   await refresh();
 }
 
-async function save(): Promise<void> {
+/** One after the other: each needs the revision that the one before got. */
+function save(): Promise<void> {
+  saving = saving.then(write);
+  return saving;
+}
+
+async function write(): Promise<void> {
   const { id, revision } = conversation.value;
   const kept = { id, title: trees.titleOf(tree.value), tree: tree.value, ...(revision === undefined ? {} : { revision }) };
   try {
@@ -160,9 +177,9 @@ async function save(): Promise<void> {
       return;
     }
     // changed elsewhere: neither is lost, ours becomes a conversation of its own
-    conversation.value = { id: crypto.randomUUID() };
+    conversation.value = { id: newId() };
     notice.value = say("conflict");
-    await save();
+    await write();
   }
   await refresh();
 }
@@ -214,7 +231,7 @@ export function stop(): void {
 }
 
 function add(node: Partial<Node> & Pick<Node, "role" | "content">, parent: string | null): string {
-  const id = crypto.randomUUID();
+  const id = newId();
   tree.value = trees.added(tree.value, { ...node, id, parent, created_at: now() });
   return id;
 }
@@ -228,7 +245,12 @@ export function tools(): object[] {
 }
 
 async function answer(): Promise<void> {
-  stop();
+  await leave();
+  underway = answering();
+  await underway;
+}
+
+async function answering(): Promise<void> {
   const { model, system, sampling } = preferences.value;
   const asked = api.messagesOf(shown.value, system);
   const id = add({ role: "assistant", content: "", model }, tree.value.current);

@@ -22,7 +22,7 @@ from axk1.server.calls import (
     ToolCallBegin,
 )
 from axk1.server.errors import ApiError
-from axk1.server.settings import NoticeSettings, ServeSettings
+from axk1.server.settings import NoticeSettings, ServeSettings, ThinkingSettings
 from axk1.server.web import routes
 from server.played import PlayedProvider, talk
 from server.serving import listening, parts_in
@@ -148,6 +148,30 @@ def test_a_conversation_with_thinking_edit_branch_and_reload(site: Site) -> None
         page.locator("article.answer .branches", has_text="2/2").wait_for()
 
 
+def test_thinking_is_bounded_by_the_chosen_depth(site: Site) -> None:
+    with site.page() as page:
+        page.get_by_role("button", name="설정").click()
+        page.get_by_label("생각의 깊이").select_option("low")
+        page.keyboard.press("Escape")
+        ask(page, "하나")
+        assert not site.provider.calls[-1].thinking.enabled  # type: ignore[union-attr]
+        page.get_by_role("button", name="생각하고 답하기").click()
+        ask(page, "둘", 2)
+        assert site.provider.calls[-1].thinking.budget == ThinkingSettings().low  # type: ignore[union-attr]
+
+
+def test_copies_carry_the_mark_also_over_plain_http(site: Site) -> None:
+    with site.page() as page:
+        answer = ask(page, "하나 둘")
+        page.evaluate("""() => {
+            Object.defineProperty(window, "isSecureContext", {value: false});
+            document.addEventListener("copy", () => { window.taken = document.activeElement.value; });
+        }""")
+        answer.get_by_role("button", name="복사").click()
+        page.wait_for_function("window.taken")
+        assert page.evaluate("window.taken").startswith("하나 둘\n\n— AI가 만든 답변")
+
+
 def test_stop_ends_the_answer_here_and_there(site: Site) -> None:
     with site.page() as page:
         page.fill("#message", "오래 말해 줘")
@@ -217,6 +241,37 @@ def test_enter_that_ends_a_composition_does_not_send(site: Site) -> None:
         assert len(site.provider.calls) == before
         ask(page, "한글")
         assert [call.messages[-1].content for call in site.provider.calls[before:]] == ["한글"]  # type: ignore[union-attr]
+
+
+def test_a_composed_syllable_is_sent_once_and_whole(site: Site) -> None:
+    with site.page() as page:
+        before = len(site.provider.calls)
+        page.focus("#message")
+        keys = page.context.new_cdp_session(page)
+        for part in ("ㅎ", "하", "한"):
+            keys.send("Input.imeSetComposition", {"text": part, "selectionStart": 1, "selectionEnd": 1})
+        page.eval_on_selector("#message", """(box) => {
+            box.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", isComposing: true, bubbles: true}));
+        }""")  # fmt: skip
+        assert page.input_value("#message") == "한"
+        keys.send("Input.insertText", {"text": "한"})
+        page.keyboard.press("Enter")
+        page.locator("article.answer .acts").wait_for()
+        assert page.input_value("#message") == ""
+        assert [call.messages[-1].content for call in site.provider.calls[before:]] == ["한"]  # type: ignore[union-attr]
+
+
+def test_who_leaves_a_running_answer_finds_what_it_had_said(site: Site) -> None:
+    with site.page() as page:
+        page.fill("#message", "오래 걸리는 이야기")
+        page.keyboard.press("Enter")
+        page.locator("article.answer", has_text="20 ").wait_for()
+        page.get_by_role("button", name="새 대화").click()
+        page.get_by_role("heading", name="무엇을 도와드릴까요?").wait_for()
+        assert page.locator(".sidebar .entry").count() == 1
+        page.locator(".sidebar .entry", has_text="오래 걸리는").click()
+        page.locator("article.answer", has_text="20 ").wait_for()
+        page.locator("article.answer .aside", has_text="여기서 멈췄어요.").wait_for()
 
 
 def test_a_file_goes_into_the_context(site: Site, tmp_path: Path) -> None:
