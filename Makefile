@@ -57,6 +57,7 @@ chromium:
 	fi
 
 test: $(STAMP) $(WEB) postgres chromium
+	PATH="$$PATH:$(abspath $(BIN))" npm test --silent --prefix web
 	$(BIN)/pytest -q
 
 test-slow: $(STAMP)
