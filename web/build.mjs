@@ -60,8 +60,20 @@ cpSync(source("icon.svg"), join(partial, "assets/icon.svg"));
 for (const size of [192, 512]) writeFileSync(join(partial, `assets/icon-${size}.png`), png(size));
 writeFileSync(join(partial, "manifest.webmanifest"), JSON.stringify(manifest(), null, 2));
 
+// The documentation of the API, from this server too: elsewhere is out of reach for many who run one.
+const docs = await build({ ...shared, entryPoints: [source("docs.ts")] });
+const { version } = JSON.parse(readFileSync(join(here, "node_modules/swagger-ui-dist/package.json"), "utf8"));
+for (const [file, name] of [["swagger-ui-bundle.js", `swagger-ui-${version}.js`], ["swagger-ui.css", `swagger-ui-${version}.css`]]) {
+  cpSync(join(here, "node_modules/swagger-ui-dist", file), join(partial, "assets", name));
+}
+const docsHtml = readFileSync(source("docs.html"), "utf8")
+  .replace("{{style}}", `/assets/swagger-ui-${version}.css`)
+  .replace("{{swagger}}", `/assets/swagger-ui-${version}.js`)
+  .replace("{{script}}", `/assets/${outputOf(docs, "docs.ts", ".js")}`);
+writeFileSync(join(partial, "docs.html"), docsHtml);
+
 // fonts of formulas are fetched when they are needed
-const files = readdirSync(join(partial, "assets")).filter((name) => !name.endsWith(".woff2"));
+const files = readdirSync(join(partial, "assets")).filter((name) => !/\.woff2$|^swagger|^docs/.test(name));
 const kept = ["/", ...files.map((name) => `/assets/${name}`)];
 await build({
   entryPoints: [source("sw.ts")],

@@ -54,7 +54,7 @@ ROUTERS: tuple[Callable[[Parts], APIRouter], ...] = (
 
 def create_app(parts: Parts) -> FastAPI:
     """Everything that listens, but no socket yet."""
-    app = FastAPI(title="axk1", version=__version__)
+    app = FastAPI(title="axk1", version=__version__, docs_url=None, redoc_url=None)
     for router in ROUTERS:
         app.include_router(router(parts))
     app.add_exception_handler(ApiError, _refused)

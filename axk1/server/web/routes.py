@@ -37,12 +37,24 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+# Swagger UI writes styles of its own and holds its pictures in its text.
+_DOCS_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
 _FRESH = {"Cache-Control": "no-cache"}
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _UNBUILT = """<!doctype html><html lang="ko"><meta charset="utf-8"><title>axk1</title>
-<p>채팅 화면이 아직 만들어지지 않았습니다. 저장소에서 <code>make web</code>을 실행해 주세요.
+<p>화면이 아직 만들어지지 않았습니다. 저장소에서 <code>make web</code>을 실행해 주세요.
 API는 그대로 쓸 수 있습니다.</p>
-<p lang="en">The chat page is not built yet: run <code>make web</code> in the repository.
+<p lang="en">The page is not built yet: run <code>make web</code> in the repository.
 The API works without it.</p></html>
 """
 
@@ -67,6 +79,7 @@ class Config(BaseModel):
 def router(parts: Parts) -> APIRouter:
     """Nothing at all where the operator wants no page."""
     routes = APIRouter(tags=["web"])
+    _add_files(routes)
     if not parts.settings.web:
         return routes
 
@@ -88,12 +101,6 @@ def router(parts: Parts) -> APIRouter:
             return HTMLResponse(_UNBUILT, 503, _HEADERS | _FRESH)
         return FileResponse(_STATIC / "index.html", headers=_HEADERS | _FRESH)
 
-    @routes.get("/assets/{name}", include_in_schema=False)
-    async def asset(name: str) -> Response:
-        """Names hold a hash of the content, but for the icons, which browsers know by name."""
-        headers = _FRESH if name.startswith("icon") else _FOR_EVER
-        return FileResponse(_found(_STATIC / "assets", name), headers=headers)
-
     @routes.get("/sw.js", include_in_schema=False)
     async def worker() -> Response:
         return FileResponse(_found(_STATIC, "sw.js"), headers=_HEADERS | _FRESH)
@@ -104,6 +111,23 @@ def router(parts: Parts) -> APIRouter:
         return FileResponse(file, headers=_FRESH, media_type="application/manifest+json")
 
     return routes
+
+
+def _add_files(routes: APIRouter) -> None:
+    """The documentation of the API, and what it and the page are made of."""
+
+    @routes.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        if not (_STATIC / "docs.html").is_file():
+            return HTMLResponse(_UNBUILT, 503, _HEADERS | _FRESH)
+        headers = _HEADERS | _FRESH | {"Content-Security-Policy": _DOCS_POLICY}
+        return FileResponse(_STATIC / "docs.html", headers=headers)
+
+    @routes.get("/assets/{name}", include_in_schema=False)
+    async def asset(name: str) -> Response:
+        """Names hold a hash of the content, but for the icons, which browsers know by name."""
+        headers = _FRESH if name.startswith("icon") else _FOR_EVER
+        return FileResponse(_found(_STATIC / "assets", name), headers=headers)
 
 
 def _found(folder: Path, name: str) -> Path:

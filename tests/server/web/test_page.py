@@ -357,3 +357,14 @@ def test_the_page_may_load_nothing_from_elsewhere(site: Site) -> None:
     assert reply.headers["x-frame-options"] == "DENY"
     for path in ("/assets/..%2findex.html", "/assets/%2e%2e/routes.py", "/assets/.hidden", "/assets/no.js"):
         assert httpx.get(site.url + path).status_code == 404
+
+
+def test_the_documentation_of_the_api_comes_from_here(site: Site) -> None:
+    asked: list[str] = []
+    context = site.browser.new_context()
+    page = context.new_page()
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{site.url}/docs")
+    page.get_by_text("/v1/chat/completions").first.wait_for()
+    context.close()
+    assert all(url.startswith((site.url, "data:")) for url in asked)
