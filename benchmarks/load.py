@@ -142,7 +142,9 @@ async def exchange(port: int, question: str, answer: str, leaves: int, seen: See
 def judge(received: bytes, answer: str, whole: bool, seen: Seen) -> None:
     pieces = [orjson.loads(piece) for piece in _CONTENT.findall(received)]
     text = "".join(pieces)
-    if whole:
+    if whole and not _TOKENS.search(received):
+        seen.wrong.append(f"broken off: {received[-200:]!r}")
+    elif whole:
         seen.whole += 1
         seen.tokens += int(_TOKENS.findall(received)[-1])
         if text != answer or not received.rstrip(b"\r\n0").endswith(b"data: [DONE]"):

@@ -143,7 +143,7 @@ def running(contenders: list[Contender]) -> Iterator[None]:
 async def exchange(contender: Contender, prompt: str) -> list[float]:
     """When each piece of text came, in seconds from the request."""
     asked: dict[str, Any] = {"model": contender.model, "prompt": prompt, "max_tokens": NEW, "temperature": 0}
-    body = orjson.dumps(asked | {"stream": True, "ignore_eos": True})
+    body = orjson.dumps(asked | {"stream": True, "ignore_eos": True, "stream_options": {"include_usage": True}})
     reader, writer = await asyncio.open_connection("127.0.0.1", contender.port)
     began = time.perf_counter()
     head = (
@@ -156,7 +156,7 @@ async def exchange(contender: Contender, prompt: str) -> list[float]:
         if b'"text":' in data:
             times.append(time.perf_counter() - began)
     writer.close()
-    if b"data: [DONE]" not in received:
+    if b"data: [DONE]" not in received or b'"completion_tokens":%d' % NEW not in received:
         raise SystemExit(f"{contender.name} answered: {received[:500]!r}")
     return times
 

@@ -63,7 +63,8 @@ def settings_of(options: argparse.Namespace, changes: list[str], say: Words) -> 
     settings = replace(settings, **said)
     if options.upstream:
         more = tuple(_upstream(one, options.upstream_model, say) for one in options.upstream)
-        return replace(settings, upstreams=settings.upstreams + more, model=str(given or settings.model))
+        own = settings.model if recipe is not None or given is None else str(_model_in(given, say))
+        return replace(settings, upstreams=settings.upstreams + more, model=own)
     if recipe is None or not (settings.model or settings.upstreams):
         return replace(settings, model=str(_model_in(given, say)))
     return settings

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
+import os
 import signal
 import socket
 import time
@@ -64,6 +66,7 @@ def _door(settings: ServeSettings) -> socket.socket:
     door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         door.bind((settings.host, settings.port))
+        door.listen(2048)
     except OSError as error:
         door.close()
         where = f"{settings.host}:{settings.port}"
@@ -73,8 +76,15 @@ def _door(settings: ServeSettings) -> socket.socket:
 
 @contextlib.contextmanager
 def _signals_end_quietly() -> Iterator[None]:
-    """uvicorn raises the signal that stopped it once more when all is done: that is no failure."""
-    before = {one: signal.signal(one, lambda *_: None) for one in (signal.SIGTERM, signal.SIGINT)}
+    """uvicorn raises the signal that stopped it once more when all is done: that is no failure. While a model opens,
+    which no thread can be kept from, its handler is gone after the first signal: a further one ends the process."""
+    count = itertools.count()
+
+    def heard(number: int, _frame: FrameType | None) -> None:
+        if next(count):
+            os._exit(128 + number)
+
+    before = {one: signal.signal(one, heard) for one in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:

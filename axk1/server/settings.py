@@ -107,3 +107,7 @@ class ServeSettings:
     thinking: ThinkingSettings = field(default_factory=ThinkingSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     notice: NoticeSettings = field(default_factory=NoticeSettings)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ValueError(f"port must be from 0 to 65535, not {self.port}")

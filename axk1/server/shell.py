@@ -109,6 +109,8 @@ class _Exchange:
         self._status = 0
         self._told = False  # the whole reply
         self._began = time.perf_counter()
+        seconds = limits.request_seconds if scope["path"] == _UPLOADS else limits.body_seconds
+        self._body_until = asyncio.get_running_loop().time() + seconds  # for all of it, however it is cut
         self._name = f"req_{uuid4().hex}"
         scope.setdefault("state", {}).update(request_id=self._name, limits=limits)
         self.present = True
@@ -122,9 +124,8 @@ class _Exchange:
             self._begin_watch()
             assert self._watch is not None
             return await asyncio.shield(self._watch)
-        upload = self._scope["path"] == _UPLOADS
         try:
-            async with asyncio.timeout(self._limits.request_seconds if upload else self._limits.body_seconds):
+            async with asyncio.timeout_at(self._body_until):
                 message = await self._receive()
         except TimeoutError as error:
             raise ApiError(408, "the request's body did not come in time") from error

@@ -108,6 +108,7 @@ def test_what_cannot_be_is_said_in_one_line(small_int4: Path, tmp_path: Path) ->
     assert "prot" in refused(recipe)
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
     assert str(tmp_path) in refused(tmp_path, "--port", 0, "--folder", tmp_path / "serve")
+    assert "from 0 to 65535" in refused(small_int4, "--port", 70000)
     assert "--upstream needs --model" in refused("--upstream", "http://127.0.0.1:9/v1")
 
 

@@ -92,6 +92,23 @@ def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     assert sent({"type": "http.request", "body": b"x", "more_body": True}).status == 408
 
 
+def test_a_body_that_drips_has_no_more_time_than_any_other() -> None:
+    async def play() -> Wire:
+        wire = Wire(echo)
+
+        async def drip() -> None:
+            for _ in range(40):
+                wire.incoming.put_nowait({"type": "http.request", "body": b"x", "more_body": True})
+                await asyncio.sleep(0.02)
+
+        dripping = asyncio.create_task(drip())
+        await wire.run()
+        dripping.cancel()
+        return wire
+
+    assert asyncio.run(play()).status == 408
+
+
 def test_an_answer_that_takes_too_long_is_broken_off() -> None:
     wire = sent(BODY, app=patient)
     assert wire.status == 504
