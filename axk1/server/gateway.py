@@ -64,7 +64,7 @@ class Gateway:
         self.providers = dict(providers)
         self.gate = gate
         self.observer = observer or _Nobody()
-        self._begun: dict[str, float] = {}  # tickets, and when they were admitted
+        self._begun: dict[int, float] = {}  # open tickets by identity, and when they were admitted
         self._interactive: set[str] = set()  # tickets of answers that somebody waits for
 
     @property
@@ -116,7 +116,7 @@ class Gateway:
     async def _admit(self, origin: Origin, call: ChatCall | TextCall | EmbedCall, provider: Provider) -> Ticket:
         most = most_tokens(call, provider.card.context)
         ticket = await self.gate.admit(origin.caller, origin.request_id, origin.endpoint, call.model, most)
-        self._begun[ticket.id] = time.perf_counter()
+        self._begun[id(ticket)] = time.perf_counter()
         self.observer.began(ticket.model)
         if not origin.background:
             self._interactive.add(ticket.id)
@@ -132,12 +132,12 @@ class Gateway:
 
     def begun(self, ticket: Ticket) -> float:
         """When an open ticket was admitted, by the clock that only counts on."""
-        return self._begun[ticket.id]
+        return self._begun[id(ticket)]
 
     async def settle(self, ticket: Ticket, usage: Usage, outcome: Outcome) -> None:
         """Closes a ticket, also when the task that asks is being cancelled."""
         self._interactive.discard(ticket.id)
-        took = time.perf_counter() - self._begun.pop(ticket.id)
+        took = time.perf_counter() - self._begun.pop(id(ticket))
         self.observer.ended(ticket.model, took, usage, outcome)
         await asyncio.shield(self.gate.settle(ticket, usage, outcome))
 
