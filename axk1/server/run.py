@@ -101,7 +101,7 @@ async def _serve(
         await migrate(database)
         keys = settings.keys and await Administration(database).keys_exist()
         may_listen(settings.host, keys)
-        state = ServerState(hosts=None if keys else _LOOPBACK | {settings.host.lower()})
+        state = ServerState(hosts=None if settings.keys else _LOOPBACK | {settings.host.lower()})
         doorway = _Doorway(state)
         server = _Server(_config(doorway, settings), state, settings.limits.grace_seconds)
         serving = asyncio.create_task(server.serve([door]))

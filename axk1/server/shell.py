@@ -29,8 +29,9 @@ _SECURITY = (
 
 @dataclass
 class ServerState:
-    """What the server is doing. `hosts` are the names by which it may be asked, None for any: a page of a stranger that
-    has made its own name point to this machine must not reach a server that asks for no key."""
+    """What the server is doing. `hosts` are the names by which it may be asked and of pages that may ask; None: any.
+    The page of a stranger, also one that has made its own name point to this machine, must not reach a server that asks
+    for no key."""
 
     ready: bool = False
     draining: bool = False
@@ -63,6 +64,8 @@ class Shell:
         headers = dict(scope["headers"])
         if self._state.hosts is not None and _host(headers.get(b"host", b"")) not in self._state.hosts:
             return ApiError(421, "this server answers by its own name only: use localhost", code="wrong_host")
+        if self._state.hosts is not None and _from_elsewhere(headers.get(b"origin"), self._state.hosts):
+            return ApiError(403, "no page of another site may ask this server", "permission_error", code="wrong_origin")
         if scope["path"] in _ALWAYS:
             return None
         if self._state.draining:
@@ -191,6 +194,11 @@ def _most_bytes(scope: Scope, limits: LimitSettings) -> int:
 
 def _too_large(most: int) -> ApiError:
     return ApiError(413, f"the request's body is larger than {most} bytes, the most that is read", code="too_large")
+
+
+def _from_elsewhere(origin: bytes | None, hosts: frozenset[str]) -> bool:
+    """Whether a browser says that it asks for the page of another site; other clients name no origin."""
+    return origin is not None and _host(origin.partition(b"://")[2]) not in hosts
 
 
 def _host(header: bytes) -> str:

@@ -47,7 +47,7 @@ class EventStream(StreamingResponse):
         finally:
             lively.end()
             if self._close is not None:
-                await self._close()
+                await asyncio.shield(self._close())  # it may be cancelled twice: a time-out, then a hang-up
 
 
 class _Lively:

@@ -98,6 +98,15 @@ def test_keys_are_asked_for_and_every_request_has_its_row_after_a_kill(small_int
     assert sum(row["requests"] for row in rows) == 6
 
 
+def test_a_first_key_made_while_the_server_runs_counts_under_every_name(tmp_path: Path) -> None:
+    with served("--upstream", "http://127.0.0.1:9/v1", "--model", "m", "--keys", folder=tmp_path) as (_, url):
+        command = [sys.executable, "-m", "axk1", "admin", "key", "create", "first", "--folder", str(tmp_path), "--json"]
+        key = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)["key"]
+        named = {"Host": "chat.example", "Authorization": f"Bearer {key}"}
+        with urlopen(Request(f"{url}/v1/models", headers=named)) as reply:
+            assert reply.status == 200
+
+
 def test_what_cannot_be_is_said_in_one_line(small_int4: Path, tmp_path: Path) -> None:
     assert "no model folder" in refused(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -109,6 +118,7 @@ def test_what_cannot_be_is_said_in_one_line(small_int4: Path, tmp_path: Path) ->
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
     assert str(tmp_path) in refused(tmp_path, "--port", 0, "--folder", tmp_path / "serve")
     assert "from 0 to 65535" in refused(small_int4, "--port", 70000)
+    assert "--model goes with --upstream" in refused(small_int4, "--model", "other")
     assert "--upstream needs --model" in refused("--upstream", "http://127.0.0.1:9/v1")
 
 

@@ -182,3 +182,14 @@ def test_a_reply_that_is_told_is_not_broken_off_by_the_hang_up_behind_it() -> No
 
     sent(BODY, {"type": "http.disconnect"}, app=settles)
     assert finished == [True]
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("http://localhost:8000", 200), ("http://[::1]:8000", 200), ("https://evil.example", 403), ("null", 403)],
+)
+def test_a_server_without_keys_does_nothing_for_a_page_from_elsewhere(origin: str, status: int) -> None:
+    """Browsers send a form with a file to this machine without asking first: it would fill the disk."""
+    state = ServerState(ready=True, hosts=frozenset({"localhost", "[::1]"}))
+    assert sent(BODY, headers={"origin": origin}, state=state, path="/v1/files").status == status
+    assert sent(BODY, headers={"origin": origin}).status == 200

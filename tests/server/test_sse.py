@@ -61,3 +61,28 @@ def test_silence_is_filled_between_the_first_frame_and_the_last() -> None:
     assert bodies[0] == b"data: 1\n\n"
     assert bodies[-2:] == [b"data: 2\n\n", b""]
     assert set(bodies[1:-2]) == {QUIET}
+
+
+def test_an_answer_is_closed_to_its_end_also_when_it_is_cancelled_twice() -> None:
+    closed: list[bool] = []
+
+    async def frames() -> AsyncIterator[bytes]:
+        yield b"data: 1\n\n"
+        await asyncio.Event().wait()
+
+    async def close() -> None:
+        await asyncio.sleep(0.02)
+        closed.append(True)
+
+    async def send(_message: Message) -> None: ...
+
+    async def play() -> None:
+        reply = asyncio.create_task(EventStream(frames(), close=close)(SCOPE, never, send))
+        for _ in range(2):
+            await asyncio.sleep(0.005)
+            reply.cancel()
+        await asyncio.wait({reply})
+        await asyncio.sleep(0.05)
+
+    asyncio.run(play())
+    assert closed == [True]

@@ -45,6 +45,7 @@ async function withStore<T>(mode: IDBTransactionMode, act: (store: IDBObjectStor
       const request = act(transaction.objectStore(STORE));
       transaction.oncomplete = () => resolve(request.result);
       transaction.onerror = () => reject(transaction.error);
+      transaction.onabort = () => reject(transaction.error); // the disk is full: known only at the end
     });
   } finally {
     database.close();

@@ -98,18 +98,25 @@ export function seeNotice(): void {
 }
 
 export async function begin(): Promise<void> {
-  window.addEventListener("online", () => (online.value = true));
+  window.addEventListener("online", () => void connect());
   window.addEventListener("offline", () => (online.value = false));
   await refresh();
+  await connect();
+  const id = location.hash.slice(1);
+  if (id) await open(id);
+}
+
+/** Asks what the server has, again and again until it says so: it may be away, or still open its model. */
+async function connect(): Promise<void> {
   try {
-    config.value = await api.readConfig();
+    config.value ??= await api.readConfig();
+    online.value = true;
     const { models } = config.value;
     if (!models.includes(preferences.value.model)) prefer({ model: models[0] ?? "" });
   } catch {
     online.value = false;
+    setTimeout(() => void connect(), 3000);
   }
-  const id = location.hash.slice(1);
-  if (id) await open(id);
 }
 
 function history(): History {
@@ -266,7 +273,7 @@ async function answering(): Promise<void> {
     tree.value = trees.changed(tree.value, id, {
       content: draft.content,
       ...(draft.reasoning ? { reasoning: draft.reasoning } : {}),
-      ...(draft.calls.length ? { tool_calls: draft.calls } : {}),
+      tool_calls: draft.calls.length ? draft.calls : undefined,
     });
   };
   try {
@@ -288,6 +295,7 @@ async function answering(): Promise<void> {
     spoken.value = stopped ? say("stopped") : explained(error);
   } finally {
     if (painted) cancelAnimationFrame(painted);
+    draft.calls = draft.calls.filter(trees.whole);
     paint();
     if (running.value === controller) running.value = null;
     await save();

@@ -8,6 +8,16 @@ export interface Call {
   arguments: string;
 }
 
+/** Whether a call was written to its end: one that was cut off can be neither answered nor sent again. */
+export function whole(call: Call): boolean {
+  try {
+    JSON.parse(call.arguments || "{}");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export interface Usage {
   prompt_tokens: number;
   completion_tokens: number;
@@ -27,7 +37,7 @@ export interface Node {
   role: Role;
   content: string;
   reasoning?: string;
-  tool_calls?: Call[];
+  tool_calls?: Call[] | undefined;
   tool_call_id?: string;
   attachments?: Attachment[];
   model?: string;

@@ -6,7 +6,7 @@ import { messagesOf, piecesOf, withCall } from "../src/api.ts";
 import { asCopy, asJson, asMarkdown } from "../src/export.ts";
 import { found } from "../src/history.ts";
 import { EventReader } from "../src/sse.ts";
-import { added, changed, emptyTree, path, place, titleOf, turned } from "../src/tree.ts";
+import { added, changed, emptyTree, path, place, titleOf, turned, whole } from "../src/tree.ts";
 import type { Node, Tree } from "../src/tree.ts";
 
 const MARK = { label: "AI가 만든 답변", operator: "시험 회사" };
@@ -83,4 +83,9 @@ test("search finds Hangul in any Unicode form, newest first", () => {
   const all = [kept("old", "서울 날씨", 1), kept("new", "서울 지도".normalize("NFD"), 2), kept("other", "부산", 3)];
   assert.deepEqual(found(all, "서울").map((entry) => entry.id), ["new", "old"]);
   assert.equal(found(all, "").length, 3);
+});
+
+test("a call that was cut off is known", () => {
+  const call = (text: string) => whole({ id: "c", name: "f", arguments: text });
+  assert.deepEqual(["", "{}", '{"a": 1}', '{"a'].map(call), [true, true, true, false]);
 });

@@ -368,3 +368,31 @@ def test_the_documentation_of_the_api_comes_from_here(site: Site) -> None:
     page.get_by_text("/v1/chat/completions").first.wait_for()
     context.close()
     assert all(url.startswith((site.url, "data:")) for url in asked)
+
+
+def test_a_page_that_opened_without_a_network_goes_on_when_there_is_one(site: Site) -> None:
+    with site.page() as page:
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        page.reload()
+        page.context.set_offline(True)
+        page.reload()
+        page.wait_for_selector(".banner")
+        page.context.set_offline(False)
+        page.locator(".model option").first.wait_for(state="attached")
+        ask(page, "하나")
+
+
+def test_a_chat_that_cannot_be_kept_is_told_and_left(site: Site) -> None:
+    with site.page() as page:
+        page.evaluate("""() => {
+            const put = IDBObjectStore.prototype.put;
+            IDBObjectStore.prototype.put = function (value) {
+                const request = put.call(this, value);
+                request.addEventListener("success", () => this.transaction.abort());
+                return request;
+            };
+        }""")
+        ask(page, "하나")
+        page.locator(".banner", has_text="저장하지 못했어요").wait_for()
+        page.get_by_role("button", name="새 대화").click()
+        page.get_by_role("heading", name="무엇을 도와드릴까요?").wait_for()
