@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
-__all__ = ["Metrics", "Run", "alone_in", "whole_file", "whole_folder", "write_whole"]
+__all__ = ["Metrics", "Run", "alone_in", "sync", "whole_file", "whole_folder", "write_whole"]
 
 _PACKAGES = ("axk1", "torch", "numpy", "tokenizers", "safetensors")
 
@@ -38,14 +38,14 @@ def whole_file(path: Path, owner: str = "") -> Iterator[Path]:
     partial = path.with_name(f".{path.name}{owner}.partial")
     try:
         yield partial
-        _sync(partial)
+        sync(partial)
         os.replace(partial, path)
     except BaseException as error:
         partial.unlink(missing_ok=True)
         if isinstance(error, OSError):
             _explain(error, path)
         raise
-    _sync(path.parent)
+    sync(path.parent)
 
 
 @contextlib.contextmanager
@@ -73,7 +73,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         partial.mkdir(parents=True)
         yield partial
         for file in sorted(partial.rglob("*")):
-            _sync(file)
+            sync(file)
         if path.exists():
             path.rename(old)
         partial.rename(path)
@@ -82,7 +82,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         if isinstance(error, OSError):
             _explain(error, path)
         raise
-    _sync(path.parent)
+    sync(path.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -185,7 +185,7 @@ def _explain(error: OSError, path: Path) -> NoReturn:
     raise error
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Force a file or folder to disk, so that a rename never outruns the bytes it names."""
     handle = os.open(path, os.O_RDONLY)
     try:

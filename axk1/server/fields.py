@@ -11,6 +11,7 @@ import orjson
 from axk1.server.errors import ApiError, bad_request
 
 __all__ = [
+    "deeper",
     "entries",
     "flag",
     "json_of",
@@ -32,7 +33,7 @@ def json_of(body: bytes, deepest: int) -> Any:
         found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise bad_request(f"the body is not JSON: {error}") from error
-    if _deeper(found, deepest):
+    if deeper(found, deepest):
         raise bad_request(f"the body's JSON is nested deeper than {deepest}")
     return found
 
@@ -109,7 +110,8 @@ def _missing(value: object) -> str:
     return "is missing: it " if value is None else ""
 
 
-def _deeper(value: Any, most: int) -> bool:
+def deeper(value: Any, most: int) -> bool:
+    """Whether objects and lists lie in each other more than `most` times."""
     level: list[Any] = [value]
     for _ in range(most + 1):
         level = [

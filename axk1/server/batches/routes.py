@@ -6,8 +6,7 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -18,6 +17,7 @@ from axk1.server.access import Caller
 from axk1.server.batches.asking import Patience
 from axk1.server.batches.book import Book
 from axk1.server.batches.runner import Runner
+from axk1.server.beside import beside
 from axk1.server.errors import ApiError, bad_request
 from axk1.server.files.routes import shelf_of
 from axk1.server.files.shelf import Shelf
@@ -126,14 +126,8 @@ def router(parts: Parts, patience: Patience | None = None) -> APIRouter:
     shelf, book = shelf_of(parts), Book(parts.database)
     desk = _Desk(parts, shelf, book, Runner(parts, shelf, book, patience or Patience()))
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        running = asyncio.create_task(desk.runner.run(app))
-        try:
-            yield
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+    def lifespan(app: FastAPI) -> AbstractAsyncContextManager[None]:
+        return beside(desk.runner.run(app))
 
     routes = APIRouter(tags=["batches"], lifespan=lifespan)
     _add_routes(routes, desk)

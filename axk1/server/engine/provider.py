@@ -30,8 +30,9 @@ from axk1.server.calls import (
 from axk1.server.engine.answer import Choice, EngineAnswer
 from axk1.server.engine.choice import ChatChoice, TextChoice, UnchangedChoice
 from axk1.server.engine.scores import token_text
-from axk1.server.engine.tool_grammar import offered, with_calls
+from axk1.server.engine.tool_grammar import with_calls
 from axk1.server.errors import bad_request, overloaded
+from axk1.server.tools import offered
 from axk1.tokenizer.special import END_THINK
 from axk1.tokenizer.tokenizer import Tokenizer
 

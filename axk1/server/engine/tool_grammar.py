@@ -15,20 +15,7 @@ from axk1.server.errors import bad_request
 from axk1.tokenizer.special import END_TOOL_CALL, TOOL_CALL
 from axk1.tokenizer.tokenizer import Tokenizer
 
-__all__ = ["offered", "with_calls"]
-
-
-def offered(tools: Sequence[Tool], choice: ToolChoice) -> tuple[Tool, ...]:
-    """The tools that may be called. ApiError for a name that no tool has, or a call that is required of none."""
-    known = {tool.name for tool in tools}
-    for name in choice.names:
-        if name not in known:
-            raise bad_request(f"tool_choice names {name!r}, which is not among the tools", "tool_choice")
-    if choice.mode == "required" and not tools:
-        raise bad_request("tool_choice requires a tool call, but no tools are offered", "tool_choice")
-    if choice.mode == "none":
-        return ()
-    return tuple(tool for tool in tools if not choice.names or tool.name in choice.names)
+__all__ = ["with_calls"]
 
 
 def with_calls(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, FastAPI, Query, Request
@@ -13,6 +12,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
+from axk1.server.beside import beside
 from axk1.server.errors import ApiError, bad_request, not_found
 from axk1.server.files.shelf import NewFile, Page, Shelf, Upload
 from axk1.server.parts import Parts
@@ -92,14 +92,8 @@ def router(parts: Parts) -> APIRouter:
     """The routes; while the server runs, expired files are removed once an hour."""
     shelf = shelf_of(parts)
 
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        sweeping = asyncio.create_task(_sweep_on(shelf))
-        try:
-            yield
-        finally:
-            sweeping.cancel()
-            await asyncio.gather(sweeping, return_exceptions=True)
+    def lifespan(_app: FastAPI) -> AbstractAsyncContextManager[None]:
+        return beside(_sweep_on(shelf))
 
     routes = APIRouter(tags=["files"], lifespan=lifespan)
     _add_upload(routes, parts, shelf)

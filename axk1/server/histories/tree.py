@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from axk1.server.errors import ApiError, bad_request
+from axk1.server.fields import deeper
 
 __all__ = ["Conversation", "Node", "Tree", "clean", "fold", "parse", "path", "said", "searched"]
 
@@ -60,7 +60,7 @@ def parse(body: bytes, json_depth: int) -> Conversation:
         raw = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise bad_request(f"the body is no JSON: {error}") from error
-    if _deeper(raw, json_depth):
+    if deeper(raw, json_depth):
         raise bad_request(f"the JSON is nested more than {json_depth} levels deep")
     try:
         found = Conversation.model_validate(raw)
@@ -107,22 +107,6 @@ def searched(conversation: Conversation) -> tuple[str, str]:
 def clean(text: str) -> str:
     """NFC, without NUL."""
     return unicodedata.normalize("NFC", text.replace("\0", ""))
-
-
-def _deeper(value: object, most: int) -> bool:
-    level = [value]
-    for _ in range(most + 1):
-        level = [inner for outer in level for inner in _inside(outer)]
-        if not level:
-            return False
-    return True
-
-
-def _inside(value: object) -> Iterator[object]:
-    if isinstance(value, dict):
-        yield from value.values()
-    elif isinstance(value, list):
-        yield from value
 
 
 def _check(tree: Tree) -> None:

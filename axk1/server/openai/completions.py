@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
-from typing import Any
 from uuid import uuid4
 
 import orjson
@@ -12,16 +10,16 @@ from fastapi import APIRouter, Request, Response
 
 from axk1.server.calls import TextCall, TokenizeCall
 from axk1.server.echo import parameters_header, text_in_force
-from axk1.server.errors import told
-from axk1.server.gateway import Gateway, Metered
+from axk1.server.gateway import Gateway
 from axk1.server.openai.chat_reply import Head
 from axk1.server.openai.completions_reply import TextChunks, TextWhole, Told
 from axk1.server.openai.completions_request import CompletionRequest, call_of
 from axk1.server.openai.documented import REFUSALS, STREAMED
 from axk1.server.openai.sampling import StreamOptions
 from axk1.server.openai.strict import JsonRoute
+from axk1.server.openai.telling import frames, whole_reply
 from axk1.server.parts import Parts, origin_of
-from axk1.server.sse import DONE, EventStream, frame
+from axk1.server.sse import EventStream
 
 __all__ = ["router"]
 
@@ -41,9 +39,9 @@ def router(parts: Parts) -> APIRouter:
         head = Head(f"cmpl-{uuid4().hex}", int(time.time()), call.model)
         if body.stream:
             chunks = TextChunks(head, echo, bool(body.echo), body.logprobs, _told(body))
-            return EventStream(_frames(answer, chunks), headers, answer.aclose)
+            return EventStream(frames(answer, chunks), headers, answer.aclose)
         prompt_scores = body.prompt_logprobs is not None
-        whole = await _whole(answer, TextWhole(head, echo, bool(body.echo), body.logprobs, prompt_scores))
+        whole = await whole_reply(answer, TextWhole(head, echo, bool(body.echo), body.logprobs, prompt_scores))
         return Response(orjson.dumps(whole), headers=headers, media_type="application/json")
 
     return routes
@@ -67,25 +65,3 @@ async def _text(gateway: Gateway, model: str, prompt: str | tuple[int, ...]) -> 
     if isinstance(prompt, str):
         return prompt
     return (await gateway.tokenize(TokenizeCall(model, ids=prompt))).text.replace("\ufffd", "")
-
-
-async def _whole(answer: Metered, whole: TextWhole) -> dict[str, Any]:
-    async with answer:
-        async for event in answer:
-            whole.add(event)
-    return whole.reply(answer.usage)
-
-
-async def _frames(answer: Metered, chunks: TextChunks) -> AsyncIterator[bytes]:
-    async with answer:
-        try:
-            for made in chunks.begin():
-                yield made
-            async for event in answer:
-                for made in chunks.event(event, answer.usage):
-                    yield made
-            for made in chunks.end(answer.usage):
-                yield made
-            yield DONE
-        except Exception as error:  # noqa: BLE001  (the status is sent already: the stream has to say it)
-            yield frame(told(error, answer.ticket.id).openai(), "error")

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
+from axk1.runs import sync
 from axk1.server.calls import Usage
 from axk1.server.tenancy.ledger import Settlement
 
@@ -30,7 +31,7 @@ class Journal:
         except OSError:
             os.close(self._file)
             raise
-        _sync_folder(path.parent)
+        sync(path.parent)
 
     @property
     def instance(self) -> str:
@@ -89,11 +90,3 @@ def _mapping(one: Settlement) -> dict[str, object]:
 def _settlement(line: str) -> Settlement:
     value = json.loads(line)
     return Settlement(value["id"], Usage(**value["usage"]), value["outcome"], value["at"])
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

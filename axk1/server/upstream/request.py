@@ -10,6 +10,7 @@ from axk1.chat.messages import Message, Tool, ToolCall
 from axk1.chat.sampling import SamplingParams
 from axk1.server.calls import ChatCall, TextCall, ToolChoice
 from axk1.server.errors import ApiError, bad_request
+from axk1.server.tools import offered
 from axk1.server.upstream.dialect import Ability, Dialect
 
 __all__ = ["chat_request", "messages_of", "template_of", "text_request", "tools_of"]
@@ -82,15 +83,7 @@ def messages_of(messages: Sequence[Message], dialect: Dialect) -> list[dict[str,
 
 def tools_of(tools: Sequence[Tool], choice: ToolChoice) -> list[dict[str, Any]]:
     """The tools that may be called: none for "none". ApiError (400) for a choice that no tool answers."""
-    known = {tool.name for tool in tools}
-    for name in choice.names:
-        if name not in known:
-            raise bad_request(f"tool_choice names {name!r}, which is not among the tools", "tool_choice")
-    if choice.mode == "required" and not tools:
-        raise bad_request("tool_choice requires a tool call, but no tools are offered", "tool_choice")
-    if choice.mode == "none":
-        return []
-    return [tool.to_dict() for tool in tools if not choice.names or tool.name in choice.names]
+    return [tool.to_dict() for tool in offered(tools, choice)]
 
 
 def template_of(call: ChatCall, dialect: Dialect, name: str) -> dict[str, Any]:
